@@ -167,7 +167,7 @@ type PipelineTx interface {
 type RunTx interface {
 	Run(id string) (*Run, error)
 	Runs(f RunFilter) ([]*Run, error)
-	// RunsByPrefix finds runs whose id begins or ends so, at most limit.
+	// RunsLike finds runs whose id begins or ends so, at most limit.
 	RunsLike(fragment string, limit int) ([]*Run, error)
 	// RunByDedupeKey finds the run that was started with this key.
 	RunByDedupeKey(key string) (*Run, error)
@@ -177,6 +177,9 @@ type RunTx interface {
 	PutRun(r *Run) error
 	// DeleteRun removes the run with all that hangs on it.
 	DeleteRun(id string) error
+	// Lane is the lane of a run, read without locking the run: a transaction that may end
+	// a run locks the lane before it reads the run, so that two of them cannot deadlock.
+	Lane(id string) (string, error)
 	// LockLane serializes those who start or end runs of a lane.
 	LockLane(lane string) error
 	// LaneHead is the lane's admitted run, nil if there is none.
@@ -218,6 +221,8 @@ type LeaseTx interface {
 	SetAsk(runID string, a Ask) error
 	// ExpiredLeases selects and locks leases that ended before now, passing over locked ones.
 	ExpiredLeases(now time.Time, limit int) ([]Lease, error)
+	// Sessions lists the distinct sessions that hold leases.
+	Sessions() ([]string, error)
 	// SessionLeases selects the leases of one session.
 	SessionLeases(session string) ([]Lease, error)
 }
