@@ -11,7 +11,10 @@ import (
 type Type string
 
 // What a setting may be. In JSON: string, string, whole number, true or false, a string
-// such as "5m", a list of strings, an object of strings.
+// such as "5m", a list of strings, an object of strings. Whole numbers, true and false
+// may also stand as text, as the environment gives them. In Go, for Default and for the
+// struct that Decode fills: string, Secret, int, bool, time.Duration, []string,
+// map[string]string.
 const (
 	String   Type = "string"
 	Password Type = "password" // decoded into Secret; sealed at rest, never shown
