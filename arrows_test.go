@@ -34,7 +34,7 @@ var arrows = map[string]string{
 	"destination/*": ". spec rows source destination format/*",
 	"task/*":        ". spec rows task source destination",
 
-	"registry": "spec source destination task",
+	"registry": ". spec source destination task",
 	"catalog":  ". registry schedule spec secret",
 	"engine":   ". catalog ledger schedule task",
 
