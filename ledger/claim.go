@@ -1,0 +1,118 @@
+package ledger
+
+import (
+	"context"
+
+	"github.com/synclinehq/syncline"
+)
+
+// Grant is a claimed run with what its worker needs.
+type Grant struct {
+	Run        syncline.Run        `json:"run"`
+	Definition syncline.Definition `json:"definition"` // of the run's revision, secrets sealed
+	Tasks      []*syncline.Task    `json:"tasks"`
+	TTL        int64               `json:"ttl_ms"` // of the lease
+}
+
+// Hold is the grant's own lease.
+func (g Grant) Hold() syncline.Hold { return syncline.Hold{Run: g.Run.ID, Token: g.Run.Token} }
+
+// Claim hands up to n claimable runs to a worker, each under a new token. No run is
+// handed out twice. An empty answer means there is nothing to do now.
+func (l *Ledger) Claim(ctx context.Context, w syncline.Worker, n int) (grants []Grant, err error) {
+	some, err := l.claimable(ctx, w)
+	if err != nil || !some {
+		return nil, err
+	}
+	err = l.update(ctx, func(tx syncline.Tx) error {
+		grants = nil
+		runs, err := tx.Claimable(claimFilter(w, n))
+		if err != nil {
+			return err
+		}
+		for _, r := range runs {
+			g, err := l.claimOne(tx, w, *r)
+			if err != nil {
+				return err
+			}
+			grants = append(grants, g)
+		}
+		return nil
+	})
+	return grants, err
+}
+
+// claimable looks without a lock first: most polls find nothing and must not cost the
+// writer a commit.
+func (l *Ledger) claimable(ctx context.Context, w syncline.Worker) (some bool, err error) {
+	err = l.view(ctx, func(tx syncline.Tx) error {
+		runs, err := tx.Claimable(claimFilter(w, 1))
+		some = len(runs) > 0
+		return err
+	})
+	return some, err
+}
+
+func claimFilter(w syncline.Worker, n int) syncline.ClaimFilter {
+	return syncline.ClaimFilter{Kinds: w.Kinds, Host: w.Host, Only: w.Only, Run: w.Run, Limit: n}
+}
+
+func (l *Ledger) claimOne(tx syncline.Tx, w syncline.Worker, r syncline.Run) (Grant, error) {
+	now, err := tx.Now()
+	if err != nil {
+		return Grant{}, err
+	}
+	d, err := tx.Revision(r.PipelineID, r.Revision)
+	if err != nil {
+		return Grant{}, err
+	}
+	tasks, err := tx.Tasks(r.ID)
+	if err != nil {
+		return Grant{}, err
+	}
+	if err := newAttempt(tx, tasks); err != nil {
+		return Grant{}, err
+	}
+	m := move{event: evClaim, now: now, issue: now.UnixMicro(), worker: w.ID, read: totals(tasks).Read, deadline: d.Deadline, reason: w.ID}
+	next, err := transition(r, m)
+	if err != nil {
+		return Grant{}, err
+	}
+	lease := syncline.Lease{Run: r.ID, Token: next.Token, Worker: w.ID, Session: w.Session, SeenAt: now, ExpiresAt: now.Add(l.ttl), Ask: ask(next)}
+	if err := tx.PutLease(lease); err != nil {
+		return Grant{}, err
+	}
+	if err := l.put(tx, r, &next, m); err != nil {
+		return Grant{}, err
+	}
+	return Grant{Run: next, Definition: *d, Tasks: tasks, TTL: l.ttl.Milliseconds()}, nil
+}
+
+// newAttempt starts the counting of what this attempt itself reads.
+func newAttempt(tx syncline.Tx, tasks []*syncline.Task) error {
+	for _, t := range tasks {
+		if t.Stats.Attempted == 0 {
+			continue
+		}
+		t.Stats.Attempted = 0
+		if err := tx.PutStats(t.RunID, t.Name, t.Stats); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// totals sums what is durable over tasks.
+func totals(tasks []*syncline.Task) (sum syncline.Counts) {
+	for _, t := range tasks {
+		sum = sum.Add(t.Stats.Counts)
+	}
+	return sum
+}
+
+func attempted(tasks []*syncline.Task) (n int64) {
+	for _, t := range tasks {
+		n += t.Stats.Attempted
+	}
+	return n
+}

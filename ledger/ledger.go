@@ -1,0 +1,257 @@
+// Package ledger is the only way a run changes. The engine's workers, outside workers,
+// dialects and the command line all come through here; each method is one transaction,
+// and what becomes of a run is decided by one unexported pure function, transition.
+package ledger
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/synclinehq/syncline"
+)
+
+// callTimeout bounds every call; a store that does not answer by then is away.
+const callTimeout = 10 * time.Second
+
+// Projection keeps what a dialect's protocol stores beside a run. It is pure, may touch
+// only p.Ext[its dialect], and runs inside the run's transaction.
+type Projection func(p *syncline.Pipeline, before, after syncline.Run)
+
+// Options of a ledger. Zero values mean the defaults.
+type Options struct {
+	TTL         time.Duration // of a lease; default 15 s
+	Log         *slog.Logger
+	Projections []Projection
+	// Dead reports whether a session's process is known to have ended: then its leases
+	// need not run out. nil: never known.
+	Dead func(session string) bool
+}
+
+// Ledger is the door to a store. It is safe for concurrent use.
+type Ledger struct {
+	store syncline.Store
+	ttl   time.Duration
+	log   *slog.Logger
+	proj  []Projection
+	dead  func(session string) bool
+	scan  scanClock
+
+	mu   sync.Mutex
+	wake chan struct{} // closed and replaced after every change
+}
+
+// New makes a ledger on a store.
+func New(store syncline.Store, o Options) *Ledger {
+	if o.TTL == 0 {
+		o.TTL = 15 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Dead == nil {
+		o.Dead = func(string) bool { return false }
+	}
+	return &Ledger{store: store, ttl: o.TTL, log: o.Log, proj: o.Projections, dead: o.Dead, wake: make(chan struct{})}
+}
+
+// TTL is how long a lease lives without a beat.
+func (l *Ledger) TTL() time.Duration { return l.ttl }
+
+// Changed is closed at the next change that goes through this Ledger. It only saves
+// waiting: other processes change the store too, so whoever waits on it polls as well.
+func (l *Ledger) Changed() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.wake
+}
+
+func (l *Ledger) update(ctx context.Context, fn func(syncline.Tx) error) error {
+	ctx, stop := context.WithTimeout(ctx, callTimeout)
+	defer stop()
+	if err := l.store.Update(ctx, fn); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	close(l.wake)
+	l.wake = make(chan struct{})
+	l.mu.Unlock()
+	return nil
+}
+
+func (l *Ledger) view(ctx context.Context, fn func(syncline.Tx) error) error {
+	ctx, stop := context.WithTimeout(ctx, callTimeout)
+	defer stop()
+	return l.store.View(ctx, fn)
+}
+
+// change applies one move to one run: it locks lane and run, lets transition decide, and
+// puts everything that follows from it into the same transaction.
+func (l *Ledger) change(ctx context.Context, id string, ev event, fill func(tx syncline.Tx, r *syncline.Run, m *move) error) (out syncline.Run, err error) {
+	var stale bool
+	err = l.update(ctx, func(tx syncline.Tx) error {
+		stale = false
+		lane, err := tx.Lane(id)
+		if err != nil {
+			return err
+		}
+		if err := tx.LockLane(lane); err != nil {
+			return err
+		}
+		r, err := tx.Run(id)
+		if err != nil {
+			return err
+		}
+		now, err := tx.Now()
+		if err != nil {
+			return err
+		}
+		m := move{event: ev, now: now, issue: now.UnixMicro()}
+		if err := fill(tx, r, &m); err != nil {
+			return err
+		}
+		next, err := transition(*r, m)
+		if err == syncline.ErrLeaseLost {
+			stale = true
+			return countFenced(tx, r)
+		}
+		if err != nil {
+			return err
+		}
+		out = next
+		return l.put(tx, *r, &out, m)
+	})
+	if err == nil && stale {
+		return out, syncline.ErrLeaseLost
+	}
+	return out, err
+}
+
+// countFenced notes that a stale holder was refused.
+func countFenced(tx syncline.Tx, r *syncline.Run) error {
+	r.Facts.Fenced++
+	return tx.PutRun(r)
+}
+
+// put stores a changed run with all that follows from the change: event, leases, the
+// lane's next head, the dialects' projections.
+func (l *Ledger) put(tx syncline.Tx, before syncline.Run, after *syncline.Run, m move) error {
+	if err := l.settle(tx, before, after, m); err != nil {
+		return err
+	}
+	if err := appendEvent(tx, after, m); err != nil {
+		return err
+	}
+	if err := tx.PutRun(after); err != nil {
+		return err
+	}
+	if before.Head && !after.Head {
+		if err := promote(tx, after.Lane); err != nil {
+			return err
+		}
+	}
+	return l.project(tx, before, *after)
+}
+
+// settle brings leases and the lane's head in line with the new state.
+func (l *Ledger) settle(tx syncline.Tx, before syncline.Run, after *syncline.Run, m move) error {
+	if before.State == syncline.StateRunning && after.State != syncline.StateRunning {
+		if err := tx.DeleteLeases(after.ID); err != nil {
+			return err
+		}
+	}
+	if before.State == syncline.StateRunning && after.State == syncline.StateRunning {
+		if err := tell(tx, before, *after); err != nil {
+			return err
+		}
+	}
+	switch {
+	case after.State.Final():
+		after.Head = false
+		return endTasks(tx, after, m.now)
+	case before.State.Final():
+		return l.readmit(tx, after)
+	}
+	return nil
+}
+
+// tell passes a changed wish on to the holders.
+func tell(tx syncline.Tx, before, after syncline.Run) error {
+	if ask(before) == ask(after) {
+		return nil
+	}
+	return tx.SetAsk(after.ID, ask(after))
+}
+
+func ask(r syncline.Run) syncline.Ask {
+	switch {
+	case canceling(r):
+		return syncline.AskCancel
+	case !r.Facts.HoldAskedAt.IsZero():
+		return syncline.AskHold
+	}
+	return syncline.AskNothing
+}
+
+// readmit puts a resumed run back into its lane: at the head if that is free.
+func (l *Ledger) readmit(tx syncline.Tx, r *syncline.Run) error {
+	head, err := tx.LaneHead(r.Lane)
+	if err != nil {
+		return err
+	}
+	r.Head = head == nil
+	return reopenTasks(tx, r)
+}
+
+// promote makes the next run of a lane its head.
+func promote(tx syncline.Tx, lane string) error {
+	next, err := tx.LaneNext(lane)
+	if err != nil || next == nil {
+		return err
+	}
+	next.Head = true
+	return tx.PutRun(next)
+}
+
+func appendEvent(tx syncline.Tx, r *syncline.Run, m move) error {
+	r.LastEvent++
+	text := m.reason
+	if text == "" && m.err != nil {
+		text = m.err.Message
+	}
+	return tx.AppendEvents(syncline.Event{RunID: r.ID, Seq: r.LastEvent, At: m.now, Kind: string(m.event), Text: text, State: r.State})
+}
+
+func (l *Ledger) project(tx syncline.Tx, before, after syncline.Run) error {
+	if len(l.proj) == 0 {
+		return nil
+	}
+	p, err := tx.Pipeline(after.PipelineID)
+	if syncline.CodeOf(err) == syncline.NotFound {
+		return nil // its runs outlive a deleted pipeline
+	}
+	if err != nil {
+		return err
+	}
+	for _, project := range l.proj {
+		project(p, before, after)
+	}
+	return tx.PutPipeline(p)
+}
+
+// jitter draws the wait before a retry: anything up to base doubled with every try, so
+// that many workers that failed together do not come back together.
+func jitter(try int) time.Duration {
+	const base, most = time.Second, 5 * time.Minute
+	limit := most
+	if try < 9 {
+		limit = min(most, base<<max(0, try-1))
+	}
+	return time.Duration(rand.Int64N(int64(limit)) + 1)
+}
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }

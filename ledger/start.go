@@ -1,0 +1,194 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"github.com/synclinehq/syncline"
+)
+
+// Order asks for a run.
+type Order struct {
+	PipelineID string
+	ID         string // "" makes one
+	Origin     syncline.Origin
+	TriggerRef string
+	Mode       syncline.Mode // overrides the entities' own; "" keeps them
+	Due        time.Time     // earliest start; zero: now
+	DataTime   time.Time
+	Window     *syncline.Window
+	DedupeKey  string // a second Start with the same key answers the first one's run
+	Parent     *syncline.Parent
+	Labels     map[string]string
+	// Adopt goes on with what is unfinished instead of starting anew: a waiting run, one
+	// whose worker stopped, or the pipeline's newest run if it failed.
+	Adopt bool
+}
+
+// How says what Start did.
+type How string
+
+const (
+	Started  How = "started"
+	Queued   How = "queued"   // behind another run of its pipeline
+	Adopted  How = "adopted"  // an unfinished run goes on
+	Repeated How = "repeated" // the dedupe key was known: the run of the first call
+)
+
+// ReasonBusy is the reason of the error that says another run of the pipeline lives.
+const ReasonBusy = "busy"
+
+// Start writes a new pending run, or adopts an unfinished one. It is FailedPrecondition
+// with ReasonBusy when the pipeline's overlap policy is skip and another run lives.
+func (l *Ledger) Start(ctx context.Context, o Order) (r syncline.Run, how How, err error) {
+	err = l.update(ctx, func(tx syncline.Tx) error {
+		r, how, err = l.start(tx, o)
+		return err
+	})
+	return r, how, err
+}
+
+func (l *Ledger) start(tx syncline.Tx, o Order) (syncline.Run, How, error) {
+	p, err := tx.Pipeline(o.PipelineID)
+	if err != nil {
+		return syncline.Run{}, "", err
+	}
+	if first, err := repeated(tx, o); first != nil || err != nil {
+		return deref(first), Repeated, err
+	}
+	r := draft(p, o)
+	if err := tx.LockLane(r.Lane); err != nil {
+		return r, "", err
+	}
+	head, err := tx.LaneHead(r.Lane)
+	if err != nil {
+		return r, "", err
+	}
+	if o.Adopt {
+		if adopted, err := l.adopt(tx, p, head); adopted != nil || err != nil {
+			return deref(adopted), Adopted, err
+		}
+	}
+	if head != nil && p.Definition.Overlap != syncline.OverlapQueue {
+		return r, "", busy(p, head)
+	}
+	r.Head = head == nil
+	how := Started
+	if !r.Head {
+		how = Queued
+	}
+	err = l.insert(tx, &r, "created")
+	return r, how, err
+}
+
+// repeated finds the run that an earlier call with the same dedupe key started.
+func repeated(tx syncline.Tx, o Order) (*syncline.Run, error) {
+	if o.DedupeKey == "" {
+		return nil, nil
+	}
+	r, err := tx.RunByDedupeKey(o.DedupeKey)
+	if syncline.CodeOf(err) == syncline.NotFound {
+		return nil, nil
+	}
+	return r, err
+}
+
+// adopt goes on with the pipeline's unfinished run; nil when there is none.
+func (l *Ledger) adopt(tx syncline.Tx, p *syncline.Pipeline, head *syncline.Run) (*syncline.Run, error) {
+	if head == nil {
+		return l.adoptFailed(tx, p)
+	}
+	switch {
+	case head.State == syncline.StateRunning:
+		return nil, busy(p, head)
+	case head.State == syncline.StatePending || head.Wait == syncline.WaitShutdown:
+		return head, l.hurry(tx, head)
+	}
+	e := syncline.Errorf(syncline.FailedPrecondition, "run %s of pipeline %q waits: %s", head.ID, p.Name, cmp.Or(message(head.Error), "it was put on hold")).Because(string(head.Wait))
+	hint := "syncline runs resume " + head.ID
+	if head.Wait == syncline.WaitMassDelete {
+		hint += " --confirm mass_delete"
+	}
+	return nil, e.Try("%s, or syncline runs cancel %s", hint, head.ID)
+}
+
+// hurry lets a run that waits for a retry go on now.
+func (l *Ledger) hurry(tx syncline.Tx, r *syncline.Run) error {
+	now, err := tx.Now()
+	if err != nil || !r.NotBefore.After(now) {
+		return err
+	}
+	r.NotBefore = now
+	return tx.PutRun(r)
+}
+
+func (l *Ledger) adoptFailed(tx syncline.Tx, p *syncline.Pipeline) (*syncline.Run, error) {
+	newest, err := tx.Runs(syncline.RunFilter{PipelineID: p.ID, Limit: 1})
+	if err != nil || len(newest) == 0 || newest[0].State != syncline.StateFailed || newest[0].Revision != p.Revision {
+		return nil, err
+	}
+	now, err := tx.Now()
+	if err != nil {
+		return nil, err
+	}
+	m := move{event: evResume, now: now, issue: now.UnixMicro(), reason: "adopted by the same command"}
+	next, err := transition(*newest[0], m)
+	if err != nil {
+		return nil, err
+	}
+	return &next, l.put(tx, *newest[0], &next, m)
+}
+
+func busy(p *syncline.Pipeline, head *syncline.Run) error {
+	return syncline.Errorf(syncline.FailedPrecondition, "pipeline %q has a run that is %s: %s", p.Name, head.State, head.ID).
+		Because(ReasonBusy).Try("watch it: syncline runs watch %s, or stop it: syncline runs cancel %s", head.ID, head.ID)
+}
+
+// draft fills a new run from its pipeline and order.
+func draft(p *syncline.Pipeline, o Order) syncline.Run {
+	id := cmp.Or(o.ID, newID())
+	lane := p.ID + "/content"
+	if p.Definition.Overlap == syncline.OverlapAllow {
+		lane = id
+	}
+	return syncline.Run{
+		ID: id, PipelineID: p.ID, Pipeline: p.Name, Revision: p.Revision, Load: id,
+		Parent: o.Parent, Origin: cmp.Or(o.Origin, syncline.OriginManual), TriggerRef: o.TriggerRef, Mode: o.Mode,
+		Owner: cmp.Or(p.Definition.Owner, syncline.OwnerEngine), Kind: "sync", Lane: lane, Priority: 100, Host: p.Definition.Host,
+		DedupeKey: o.DedupeKey, State: syncline.StatePending, Max: cmp.Or(p.Definition.MaxTries, 5),
+		Due: o.Due, DataTime: o.DataTime, Window: o.Window, Labels: o.Labels,
+	}
+}
+
+// insert stores a new run with its first event.
+func (l *Ledger) insert(tx syncline.Tx, r *syncline.Run, kind string) error {
+	now, err := tx.Now()
+	if err != nil {
+		return err
+	}
+	r.CreatedAt, r.UpdatedAt, r.StateAt = now, now, now
+	if r.Due.Before(now) {
+		r.Due = now
+	}
+	r.NotBefore = r.Due
+	if r.State.Final() {
+		r.EndedAt = now
+	}
+	r.LastEvent = 1
+	if err := tx.InsertRun(r); err != nil {
+		return err
+	}
+	e := syncline.Event{RunID: r.ID, Seq: 1, At: now, Kind: kind, Text: r.Why, State: r.State}
+	if err := tx.AppendEvents(e); err != nil {
+		return err
+	}
+	return l.project(tx, syncline.Run{}, *r)
+}
+
+func deref(r *syncline.Run) syncline.Run {
+	if r == nil {
+		return syncline.Run{}
+	}
+	return *r
+}
