@@ -12,16 +12,21 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/synclinehq/syncline/format/jsontext"
+	"github.com/synclinehq/syncline/rows"
 )
 
 // ErrUTF8 says that text is not valid UTF-8, which rejects name by a code of their own.
 var ErrUTF8 = errors.New("invalid UTF-8")
 
 // JSONParser returns the function that reads JSON forms, each one valid JSON value
-// without space around it, for a column. null becomes NULL, save in a json column, where
-// it is a value, as it is to PostgreSQL. Beyond what AppendJSON writes it reads numbers
-// and booleans given as strings.
+// without space around it, for a column. null becomes NULL, save in a json column that
+// has a native type: there it is the value that PostgreSQL keeps apart from NULL, which
+// a writer expresses by leaving the member out. Beyond what AppendJSON writes it reads
+// numbers and booleans given as strings.
 func JSONParser(f arrow.Field) (ParseFunc, error) {
+	if _, ok := f.Type.(*extensions.JSONType); ok && rows.Native(f) != "" {
+		return into(appendJSONText, asIs), nil
+	}
 	parse, err := jsonValue(f.Type)
 	if err != nil {
 		return nil, fmt.Errorf("column %q: %w", f.Name, err)
@@ -36,7 +41,7 @@ func jsonValue(t arrow.DataType) (ParseFunc, error) {
 	}
 	switch t := t.(type) {
 	case *extensions.JSONType:
-		return orNull(into(appendJSONText, func(s string) (string, error) { return s, nil })), nil
+		return orNull(into(appendJSONText, asIs)), nil
 	case *arrow.ListType:
 		return orNull(plain), nil
 	case *arrow.StringType:
@@ -49,6 +54,8 @@ func jsonValue(t arrow.DataType) (ParseFunc, error) {
 		return orNull(loose(plain, t)), nil
 	}
 }
+
+func asIs(s string) (string, error) { return s, nil }
 
 func orNull(parse ParseFunc) ParseFunc {
 	return func(b array.Builder, s string) error {
