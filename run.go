@@ -167,3 +167,14 @@ type Worker struct {
 	// Run limits it to one run; "": any.
 	Run string `json:"run,omitempty"`
 }
+
+// Grant is a claimed run with what its worker needs.
+type Grant struct {
+	Run        Run           `json:"run"`
+	Definition Definition    `json:"definition"` // of the run's revision, secrets sealed
+	Tasks      []*Task       `json:"tasks"`
+	TTL        time.Duration `json:"ttl"` // of the lease
+}
+
+// Hold is the grant's own lease.
+func (g Grant) Hold() Hold { return Hold{Run: g.Run.ID, Token: g.Run.Token} }

@@ -111,3 +111,12 @@ type Task struct {
 	EndedAt   time.Time       `json:"ended_at,omitzero"`
 	StateAt   time.Time       `json:"state_at,omitzero"`
 }
+
+// TaskEnd says how a task's attempt ended.
+type TaskEnd struct {
+	Name  string    `json:"name"`
+	State TaskState `json:"state"` // succeeded, failed, retry_wait, suspended, or pending: handed back
+	Where string    `json:"where,omitempty"`
+	Stats Stats     `json:"stats"`
+	Error *Error    `json:"error,omitempty"`
+}

@@ -6,20 +6,9 @@ import (
 	"github.com/synclinehq/syncline"
 )
 
-// Grant is a claimed run with what its worker needs.
-type Grant struct {
-	Run        syncline.Run        `json:"run"`
-	Definition syncline.Definition `json:"definition"` // of the run's revision, secrets sealed
-	Tasks      []*syncline.Task    `json:"tasks"`
-	TTL        int64               `json:"ttl_ms"` // of the lease
-}
-
-// Hold is the grant's own lease.
-func (g Grant) Hold() syncline.Hold { return syncline.Hold{Run: g.Run.ID, Token: g.Run.Token} }
-
 // Claim hands up to n claimable runs to a worker, each under a new token. No run is
 // handed out twice. An empty answer means there is nothing to do now.
-func (l *Ledger) Claim(ctx context.Context, w syncline.Worker, n int) (grants []Grant, err error) {
+func (l *Ledger) Claim(ctx context.Context, w syncline.Worker, n int) (grants []syncline.Grant, err error) {
 	some, err := l.claimable(ctx, w)
 	if err != nil || !some {
 		return nil, err
@@ -57,35 +46,35 @@ func claimFilter(w syncline.Worker, n int) syncline.ClaimFilter {
 	return syncline.ClaimFilter{Kinds: w.Kinds, Host: w.Host, Only: w.Only, Run: w.Run, Limit: n}
 }
 
-func (l *Ledger) claimOne(tx syncline.Tx, w syncline.Worker, r syncline.Run) (Grant, error) {
+func (l *Ledger) claimOne(tx syncline.Tx, w syncline.Worker, r syncline.Run) (syncline.Grant, error) {
 	now, err := tx.Now()
 	if err != nil {
-		return Grant{}, err
+		return syncline.Grant{}, err
 	}
 	d, err := tx.Revision(r.PipelineID, r.Revision)
 	if err != nil {
-		return Grant{}, err
+		return syncline.Grant{}, err
 	}
 	tasks, err := tx.Tasks(r.ID)
 	if err != nil {
-		return Grant{}, err
+		return syncline.Grant{}, err
 	}
 	if err := newAttempt(tx, tasks); err != nil {
-		return Grant{}, err
+		return syncline.Grant{}, err
 	}
 	m := move{event: evClaim, now: now, issue: now.UnixMicro(), worker: w.ID, read: totals(tasks).Read, deadline: d.Deadline, reason: w.ID}
 	next, err := transition(r, m)
 	if err != nil {
-		return Grant{}, err
+		return syncline.Grant{}, err
 	}
 	lease := syncline.Lease{Run: r.ID, Token: next.Token, Worker: w.ID, Session: w.Session, SeenAt: now, ExpiresAt: now.Add(l.ttl), Ask: ask(next)}
 	if err := tx.PutLease(lease); err != nil {
-		return Grant{}, err
+		return syncline.Grant{}, err
 	}
 	if err := l.put(tx, r, &next, m); err != nil {
-		return Grant{}, err
+		return syncline.Grant{}, err
 	}
-	return Grant{Run: next, Definition: *d, Tasks: tasks, TTL: l.ttl.Milliseconds()}, nil
+	return syncline.Grant{Run: next, Definition: *d, Tasks: tasks, TTL: l.ttl}, nil
 }
 
 // newAttempt starts the counting of what this attempt itself reads.

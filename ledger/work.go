@@ -80,17 +80,8 @@ func (l *Ledger) BeginTask(ctx context.Context, h syncline.Hold, name string) er
 	})
 }
 
-// TaskEnd says how a task's attempt ended.
-type TaskEnd struct {
-	Name  string             `json:"name"`
-	State syncline.TaskState `json:"state"` // succeeded, failed, retry_wait, suspended, or pending: handed back
-	Where string             `json:"where,omitempty"`
-	Stats syncline.Stats     `json:"stats"`
-	Error *syncline.Error    `json:"error,omitempty"`
-}
-
 // EndTask stores how a task's attempt ended, with its last stats.
-func (l *Ledger) EndTask(ctx context.Context, h syncline.Hold, e TaskEnd) error {
+func (l *Ledger) EndTask(ctx context.Context, h syncline.Hold, e syncline.TaskEnd) error {
 	return l.held(ctx, h, func(tx syncline.Tx, r *syncline.Run) error {
 		t, err := tx.Task(r.ID, e.Name)
 		if err != nil {
