@@ -1,0 +1,5 @@
+//go:build !linux
+
+package sqlitefile
+
+func holders(string) string { return "another program" }
