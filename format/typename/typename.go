@@ -1,4 +1,6 @@
-package rows
+// Package typename gives every Arrow type that travels through Syncline a name that can be
+// written down and read back, lists and decimals with their arguments included.
+package typename
 
 import (
 	"fmt"
@@ -26,7 +28,7 @@ func mustJSON() arrow.DataType {
 	return t
 }
 
-// types are the words by which pipelines and files name types, without the two that take
+// types are the words by which files name the types of their columns, without the two that take
 // arguments: decimal(p,s) and list<…>. The first of a type is the one that is written.
 var types = []struct {
 	word string
@@ -49,14 +51,14 @@ var types = []struct {
 	{"json", JSON}, {"jsonb", JSON},
 }
 
-// TypeWord is the word for a type: "int64", "decimal(10,2)", "list<text>". A type that
+// Word is the word for a type: "int64", "decimal(10,2)", "list<text>". A type that
 // does not travel through Syncline has none: it answers with Arrow's name.
-func TypeWord(t arrow.DataType) string {
+func Word(t arrow.DataType) string {
 	switch t := t.(type) {
 	case arrow.DecimalType:
 		return fmt.Sprintf("decimal(%d,%d)", t.GetPrecision(), t.GetScale())
 	case *arrow.ListType:
-		return "list<" + TypeWord(t.Elem()) + ">"
+		return "list<" + Word(t.Elem()) + ">"
 	case *arrow.TimestampType:
 		// Whatever the zone is called, the moments are the same.
 		if t.TimeZone != "" && t.Unit == arrow.Microsecond {
@@ -71,11 +73,11 @@ func TypeWord(t arrow.DataType) string {
 	return t.String()
 }
 
-// ParseType is the type that a word means.
-func ParseType(word string) (arrow.DataType, error) {
+// Parse is the type that a word means.
+func Parse(word string) (arrow.DataType, error) {
 	w := strings.ToLower(strings.ReplaceAll(word, " ", ""))
 	if inner, ok := between(w, "list<", ">"); ok {
-		element, err := ParseType(inner)
+		element, err := Parse(inner)
 		if err != nil {
 			return nil, err
 		}
@@ -83,7 +85,7 @@ func ParseType(word string) (arrow.DataType, error) {
 	}
 	for _, name := range []string{"decimal(", "numeric("} {
 		if inner, ok := between(w, name, ")"); ok {
-			return parseDecimal(word, inner)
+			return decimal(word, inner)
 		}
 	}
 	for _, known := range types {
@@ -102,8 +104,8 @@ func between(s, before, after string) (string, bool) {
 	return strings.CutSuffix(s, after)
 }
 
-// parseDecimal reads "p,s" or "p".
-func parseDecimal(word, args string) (arrow.DataType, error) {
+// decimal reads "p,s" or "p".
+func decimal(word, args string) (arrow.DataType, error) {
 	p, s, scaled := strings.Cut(args, ",")
 	precision, err := strconv.ParseInt(p, 10, 32)
 	scale := int64(0)
