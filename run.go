@@ -63,8 +63,6 @@ type Facts struct {
 	Tokenless     bool      `json:"tokenless,omitempty"` // claimed over a wire without tokens: never handed out twice
 	// Confirmed lists the waits a person has confirmed: "mass_delete".
 	Confirmed []Wait `json:"confirmed,omitempty"`
-	// StalledAt is since when a running run has made no progress; zero while it does.
-	StalledAt time.Time `json:"stalled_at,omitzero"`
 }
 
 // Confirms reports whether a person has confirmed w for this run.

@@ -1,8 +1,11 @@
 package engine
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/synclinehq/syncline"
@@ -24,5 +27,173 @@ type WorkerOptions struct {
 	Runs   int           // side by side; default 4
 	Beat   time.Duration // between beats; default 5 s
 	Poll   time.Duration // between looks for work when nothing is known to have changed; default 1 s
+	Flush  time.Duration // between reports of progress; default 1 s
 	Once   bool          // end when one run has ended, or when there is nothing to claim
+}
+
+// Worker claims runs and does their tasks.
+type Worker struct {
+	o      WorkerOptions
+	runs   sync.WaitGroup
+	mu     sync.Mutex
+	active map[string]*holding // by run id
+	only   []string
+	freed  chan struct{} // a run has ended: there is room for another
+	// reporting orders reports and ends of tasks, so that an older report cannot
+	// overwrite what a task ended with.
+	reporting sync.Mutex
+}
+
+// NewWorker makes a worker; Run sets it to work.
+func NewWorker(o WorkerOptions) *Worker {
+	o.Runs = cmp.Or(o.Runs, 4)
+	o.Beat = cmp.Or(o.Beat, 5*time.Second)
+	o.Poll = cmp.Or(o.Poll, time.Second)
+	o.Flush = cmp.Or(o.Flush, time.Second)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Worker{o: o, active: map[string]*holding{}, only: o.Self.Only, freed: make(chan struct{}, 1)}
+}
+
+// Allow lets a worker that is limited to some pipelines claim runs of one more.
+func (w *Worker) Allow(pipelineID string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.only = append(w.only, pipelineID)
+}
+
+// Busy is how many runs the worker holds.
+func (w *Worker) Busy() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.active)
+}
+
+// ErrNothing is what Run returns with Once when there was nothing to claim.
+var ErrNothing = errors.New("nothing to claim")
+
+// Run works until ctx ends; then it claims no more, hands back what it holds, which costs
+// no try, and returns when all it started has ended.
+func (w *Worker) Run(ctx context.Context) error {
+	side, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var loops sync.WaitGroup
+	loops.Go(func() { w.every(side, w.o.Beat, w.beat) })
+	loops.Go(func() { w.every(side, w.o.Flush, w.flush) })
+	err := w.claim(ctx)
+	w.runs.Wait()
+	stop()
+	loops.Wait()
+	return err
+}
+
+// claim takes runs as long as there is room for them.
+func (w *Worker) claim(ctx context.Context) error {
+	for ctx.Err() == nil {
+		changed := w.o.Door.Changed()
+		n, err := w.take(ctx)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			w.o.Log.Warn("claim", "err", err)
+		case w.o.Once && n > 0:
+			return nil
+		case w.o.Once && err == nil:
+			return ErrNothing
+		case n > 0:
+			continue
+		}
+		w.idle(ctx, changed)
+	}
+	return nil
+}
+
+// idle waits until there may be something to claim.
+func (w *Worker) idle(ctx context.Context, changed <-chan struct{}) {
+	// A busy ledger changes all the time; one look every tenth of a second is enough.
+	const breath = 100 * time.Millisecond
+	pause(ctx, min(breath, w.o.Poll))
+	poll := time.NewTimer(w.o.Poll)
+	defer poll.Stop()
+	select {
+	case <-ctx.Done():
+	case <-changed:
+	case <-w.freed:
+	case <-poll.C:
+	}
+}
+
+// take claims what there is room for and sets it going.
+func (w *Worker) take(ctx context.Context) (int, error) {
+	room := w.o.Runs - w.Busy()
+	if w.o.Once {
+		room = min(room, 1)
+	}
+	if room <= 0 {
+		return 0, nil
+	}
+	sent := time.Now()
+	grants, err := w.o.Door.Claim(ctx, w.self(), room)
+	if err != nil {
+		return 0, err
+	}
+	for _, g := range grants {
+		h := newHolding(ctx, g, sent)
+		w.mu.Lock()
+		w.active[g.Run.ID] = h
+		w.mu.Unlock()
+		w.runs.Go(func() { w.hold(h) })
+	}
+	return len(grants), nil
+}
+
+func (w *Worker) self() syncline.Worker {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	self := w.o.Self
+	self.Only = append([]string(nil), w.only...)
+	return self
+}
+
+// hold does one run from claim to whatever ends it here.
+func (w *Worker) hold(h *holding) {
+	defer func() {
+		w.mu.Lock()
+		delete(w.active, h.grant.Run.ID)
+		w.mu.Unlock()
+		h.stop(nil)
+		select {
+		case w.freed <- struct{}{}:
+		default:
+		}
+	}()
+	w.perform(h)
+}
+
+func (w *Worker) holdings() []*holding {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := make([]*holding, 0, len(w.active))
+	for _, h := range w.active {
+		out = append(out, h)
+	}
+	return out
+}
+
+// every calls fn at an interval until ctx ends.
+func (w *Worker) every(ctx context.Context, d time.Duration, fn func(context.Context)) {
+	for pause(ctx, d) {
+		fn(ctx)
+	}
+}
+
+// pause waits; false when ctx has ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
 }

@@ -334,7 +334,7 @@ func end(r syncline.Run, m move, s syncline.State) syncline.Run {
 	if s == syncline.StateFailed || s == syncline.StateSucceeded && r.Facts.FailedTasks > 0 {
 		r.Error = m.err
 	}
-	r.Facts.HoldAskedAt, r.Facts.CancelBy, r.Facts.StalledAt = time.Time{}, time.Time{}, time.Time{}
+	r.Facts.HoldAskedAt, r.Facts.CancelBy = time.Time{}, time.Time{}
 	return r
 }
 

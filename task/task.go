@@ -48,8 +48,8 @@ type Call struct {
 	Keep func(ctx context.Context, rs []syncline.Reject) error
 	// Note adds a message to the run's log. It never blocks.
 	Note func(s syncline.Severity, format string, args ...any)
-	// Held answers ErrLeaseLost when the lease can no longer be trusted; asked before
-	// every write.
+	// Held is asked before every write. While the lease is in doubt it waits: nil once a
+	// beat has confirmed it, ErrLeaseLost or the context's error when it is gone.
 	Held func() error
 }
 
