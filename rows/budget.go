@@ -31,3 +31,9 @@ func (b *Budget) Give(n int64) {
 		b.sem.Release(n)
 	}
 }
+
+// Try takes n bytes, or as many as there are in all, if they are free now.
+func (b *Budget) Try(n int64) (int64, bool) {
+	n = min(n, b.total)
+	return n, b.sem.TryAcquire(n)
+}
