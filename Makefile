@@ -1,0 +1,48 @@
+# `make` lists what there is. A target's explanation stands behind its name.
+
+GO      ?= go
+SUDO    := $(if $(filter 0,$(shell id -u)),,sudo)
+LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOBIN   := $(or $(shell $(GO) env GOBIN),$(shell $(GO) env GOPATH)/bin)
+PGBIN   := $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb) $(shell command -v initdb))
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test race lint fmt test-tools fuzz
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 14
+
+build: ## bin/syncline, one static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/syncline ./cmd/syncline
+
+demo: ## the main job on real rows, nothing to configure
+	$(GO) run ./cmd/syncline demo
+
+test: test-tools ## everything but the race detector; installs PostgreSQL from the distribution when it is missing
+	$(GO) vet ./...
+	CI=$(or $(CI),true) $(GO) test -timeout 20m ./...
+
+race: test-tools ## the same under the race detector, without the long loops
+	CI=$(or $(CI),true) CGO_ENABLED=1 $(GO) test -race -short -timeout 20m ./...
+
+lint: ## format and lint gate (golangci-lint, built on first use)
+	@test -x $(GOBIN)/golangci-lint || $(GO) install $(LINT)
+	$(GOBIN)/golangci-lint run ./...
+
+fmt: ## format all Go files
+	@test -x $(GOBIN)/golangci-lint || $(GO) install $(LINT)
+	$(GOBIN)/golangci-lint fmt ./...
+
+fuzz: ## every fuzz target for 10 s each
+	@$(GO) list ./... | while read -r pkg; do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime 10s $$pkg || exit 1; \
+	  done; done
+
+test-tools: ## PostgreSQL and a C compiler (for the race detector) from the distribution, if missing
+ifeq ($(PGBIN),)
+	$(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends postgresql
+endif
+ifeq ($(shell command -v gcc),)
+	$(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends gcc libc6-dev
+endif
