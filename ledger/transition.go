@@ -76,15 +76,15 @@ func transition(r syncline.Run, m move) (syncline.Run, error) {
 	if m.event.needsToken() && (r.State != syncline.StateRunning || r.Token != m.token) {
 		return r, syncline.ErrLeaseLost
 	}
+	before := r
 	r.Attempts = slices.Clone(r.Attempts)
 	r.Facts.Confirmed = slices.Clone(r.Facts.Confirmed)
 	if m.moved {
 		r.Tries = 0
 	}
-	before := r
 	next, err := decide(r, m)
 	if err != nil {
-		return r, err
+		return before, err
 	}
 	if next.State != before.State || next.Wait != before.Wait || !next.Facts.CancelAskedAt.Equal(before.Facts.CancelAskedAt) {
 		next.StateAt = m.now
