@@ -27,6 +27,7 @@ var arrows = map[string]string{
 	"store/*":        ". store/sqlstore",
 
 	"format/*":      ". rows format/*",
+	"format/pgurl":  ". spec", // a connection's settings
 	"source":        ". spec rows",
 	"destination":   ". spec rows source",
 	"task":          ". spec rows",
