@@ -36,8 +36,10 @@ type holding struct {
 const maxMessages = 1000
 
 func newHolding(ctx context.Context, g syncline.Grant, sent time.Time) *holding {
-	h := &holding{grant: g, confirmed: sent, doubt: make(chan struct{}),
-		stats: map[string]syncline.Stats{}, fresh: map[string]bool{}, where: map[string]string{}}
+	h := &holding{
+		grant: g, confirmed: sent, doubt: make(chan struct{}),
+		stats: map[string]syncline.Stats{}, fresh: map[string]bool{}, where: map[string]string{},
+	}
 	h.ctx, h.stop = context.WithCancelCause(ctx)
 	return h
 }

@@ -128,8 +128,10 @@ func configuration(s syncline.State, w syncline.Wait, cancel, hold, used, tokenl
 }
 
 func sample(ev event) move {
-	return move{event: ev, now: t0.Add(time.Minute), token: 7, issue: 100, worker: "w2", wait: syncline.WaitMassDelete,
-		err: syncline.Errorf(syncline.Unavailable, "x"), retryAt: t0.Add(time.Hour)}
+	return move{
+		event: ev, now: t0.Add(time.Minute), token: 7, issue: 100, worker: "w2", wait: syncline.WaitMassDelete,
+		err: syncline.Errorf(syncline.Unavailable, "x"), retryAt: t0.Add(time.Hour),
+	}
 }
 
 // TestTransitionTable checks every configuration against every event.

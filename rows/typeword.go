@@ -56,7 +56,7 @@ func TypeWord(word string) (arrow.DataType, error) {
 	if w == "numeric" || w == "decimal" {
 		return nil, unknownType("type %q needs its digits", word).Try("write numeric(38,9): 38 digits, 9 of them after the point")
 	}
-	return nil, unknownType("no type %q", word).Try("known types: text, smallint, integer, bigint, real, double, boolean, "+
+	return nil, unknownType("no type %q", word).Try("known types: text, smallint, integer, bigint, real, double, boolean, " +
 		"numeric(p,s), date, time, timestamp, timestamptz, interval, uuid, json, bytea")
 }
 

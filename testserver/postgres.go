@@ -181,8 +181,10 @@ func start(settings []string) (*Postgres, error) {
 		_ = os.RemoveAll(p.Dir)
 		return nil, fmt.Errorf("initdb: %w: %s", err, bytes.TrimSpace(out))
 	}
-	p.args = []string{"-D", data, "-p", strconv.Itoa(p.Port), "-k", p.Dir, "-h", "127.0.0.1",
-		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_wal_size=4GB", "-c", "max_connections=200"}
+	p.args = []string{
+		"-D", data, "-p", strconv.Itoa(p.Port), "-k", p.Dir, "-h", "127.0.0.1",
+		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_wal_size=4GB", "-c", "max_connections=200",
+	}
 	for _, s := range settings {
 		p.args = append(p.args, "-c", s)
 	}
