@@ -115,6 +115,10 @@ type Published struct {
 	Total int64  // rows in the target afterwards, -1 unknown
 	Swept int64  // rows removed because the source no longer has them
 	Where string // where it landed, for a person: "table public.orders", a path
+	// Counts are what the load amounts to, absolute: sum as given to Publish, save that
+	// rows which turned out to repeat a key have moved from Inserted to Superseded, and
+	// with Swept. They balance.
+	Counts syncline.Counts
 }
 
 // Lane writes one part.

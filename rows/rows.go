@@ -59,6 +59,22 @@ type Batch struct {
 // and those it filtered.
 func (b *Batch) Read() int64 { return b.Rows + int64(len(b.Rejects)) + b.Filtered }
 
+// Ordinals are the ordinals in the part of the rows in Record or Raw, in order: they count
+// from First and leave out those of Rejects.
+func (b *Batch) Ordinals() []int64 {
+	gone := make(map[int64]bool, len(b.Rejects))
+	for _, r := range b.Rejects {
+		gone[r.Row] = true
+	}
+	all := make([]int64, 0, b.Rows)
+	for n := b.First; int64(len(all)) < b.Rows; n++ {
+		if !gone[n] {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
 // Position is how far a part has come, cumulative and durable with the data.
 type Position struct {
 	Next   []byte          `json:"next,omitempty"`
@@ -73,6 +89,8 @@ type Standing struct {
 	Published bool
 	// Total and Swept are the published load's; Total is -1 when unknown.
 	Total, Swept int64
+	// Counts are the published load's, as Publish answered them.
+	Counts syncline.Counts
 	// Mark is the last published mark; nil when there is none or when the target is not
 	// the one it was published for (dropped and made anew, emptied by TRUNCATE, moved).
 	Mark  []byte
