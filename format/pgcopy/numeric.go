@@ -1,6 +1,7 @@
 package pgcopy
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"math/bits"
@@ -51,6 +52,9 @@ func numericScanner(t arrow.DecimalType) func(*vector, []byte) error {
 }
 
 func tooFine(scale int) error {
+	if scale < 0 {
+		return faultf(rows.CodeOutOfRange, "not a multiple of 1e%d", -scale)
+	}
 	return faultf(rows.CodeOutOfRange, "more than %d digits after the point", scale)
 }
 
@@ -320,29 +324,34 @@ func (n *numericText) fits(precision, scale int, limited bool) error {
 	if !limited {
 		precision, scale = maxWhole+maxFraction, maxFraction
 	}
-	significant := len(n.fraction)
-	for significant > 0 && n.fraction[significant-1] == '0' {
-		significant--
-	}
-	whole := len(n.whole)
-	if whole == 0 { // 0.001 may fit numeric(2,4)
-		for _, d := range n.fraction[:significant] {
-			if d != '0' {
-				break
-			}
-			whole--
-		}
-		if significant == 0 {
-			return nil
-		}
-	}
-	if significant > scale {
+	first, last, zero := n.span()
+	switch {
+	case zero:
+		return nil
+	case last < -scale:
 		return tooFine(scale)
-	}
-	if whole+scale > precision {
+	case first+scale >= precision:
 		return faultf(rows.CodeOutOfRange, "more digits than numeric(%d,%d) has", precision, scale)
 	}
 	return nil
+}
+
+// span are the powers of ten of the first and the last digit that is not zero.
+func (n *numericText) span() (first, last int, zero bool) {
+	whole := bytes.TrimRight(n.whole, "0")
+	fraction := bytes.TrimRight(n.fraction, "0")
+	switch {
+	case len(fraction) > 0:
+		last = -len(fraction)
+	case len(whole) > 0:
+		last = len(n.whole) - len(whole)
+	default:
+		return 0, 0, true
+	}
+	if len(n.whole) > 0 {
+		return len(n.whole) - 1, last, false
+	}
+	return len(bytes.TrimLeft(fraction, "0")) - len(fraction) - 1, last, false
 }
 
 // put appends the binary form.

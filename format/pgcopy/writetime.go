@@ -15,7 +15,7 @@ import (
 // dates and 294276-12-31 for timestamps, which is beyond 64 bits of microseconds here.
 const (
 	firstDay   = -2_440_588
-	lastDay    = 2_145_042_905 - 1
+	lastDay    = 2_145_042_905
 	dayMicros  = 86_400_000_000
 	firstMicro = firstDay * dayMicros
 )
