@@ -134,8 +134,10 @@ func checkShape(words []word) error {
 	case words[0].text == "@every":
 		return &Fault{Column: words[0].column, Message: "@every is not cron", Hint: "write every: 15m instead of cron"}
 	case words[0].text[0] == '@':
-		return &Fault{Column: words[0].column, Message: fmt.Sprintf("unknown shorthand %q", words[0].text),
-			Hint: "known are @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually"}
+		return &Fault{
+			Column: words[0].column, Message: fmt.Sprintf("unknown shorthand %q", words[0].text),
+			Hint: "known are @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually",
+		}
 	case len(words) < 5:
 		return &Fault{Message: fmt.Sprintf("it has %d of 5 fields, the %s is missing: %s",
 			len(words), unixFields[len(words)].name, five)}

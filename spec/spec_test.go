@@ -50,8 +50,10 @@ func TestDecode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := settings{Host: "db", Port: 99, Password: got.Password, Timeout: 90 * time.Second,
-		Tables: []string{"x"}, Options: map[string]string{"k": "v"}}
+	want := settings{
+		Host: "db", Port: 99, Password: got.Password, Timeout: 90 * time.Second,
+		Tables: []string{"x"}, Options: map[string]string{"k": "v"},
+	}
 	if !reflect.DeepEqual(got, want) || got.Password.Reveal() != "hunter2" {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
