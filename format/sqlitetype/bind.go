@@ -9,6 +9,7 @@ import (
 
 	"github.com/synclinehq/syncline/format/sqlitefile"
 	"github.com/synclinehq/syncline/format/text"
+	"github.com/synclinehq/syncline/format/typename"
 )
 
 // Binder binds value row of arr to parameter i. SQLite holds every value of every type
@@ -65,7 +66,7 @@ func binder(f arrow.Field, declared string) Binder {
 			s.BindText(i, arr.(*array.String).Value(row))
 		}
 	}
-	if arrow.TypeEqual(f.Type, jsonType) {
+	if arrow.TypeEqual(f.Type, typename.JSON) {
 		return func(s *sqlitefile.Stmt, i int, arr arrow.Array, row int) {
 			s.BindText(i, arr.(*extensions.JSONArray).Storage().(*array.String).Value(row))
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"github.com/synclinehq/syncline/format/typename"
 	"github.com/synclinehq/syncline/rows"
 )
 
@@ -51,19 +52,17 @@ func foreign(declared string) (t arrow.DataType, loose bool) {
 	upper := strings.Join(strings.Fields(strings.ToUpper(declared)), " ")
 	base, args, _ := strings.Cut(upper, "(")
 	switch base = strings.TrimSpace(base); base {
-	case "BOOL":
-		return scalars["BOOLEAN"], false
-	case "BOOLEAN", "DATE", "TIME", "UUID", "JSON", "TIMESTAMP", "TIMESTAMPTZ":
-		return scalars[base], false
+	case "BOOL", "BOOLEAN", "DATE", "TIME", "UUID", "JSON", "TIMESTAMP", "TIMESTAMPTZ":
+		return named(base), false
 	case "DATETIME", "TIMESTAMP WITHOUT TIME ZONE":
-		return scalars["TIMESTAMP"], false
+		return typename.Timestamp, false
 	case "TIMESTAMP WITH TIME ZONE":
-		return scalars["TIMESTAMPTZ"], false
+		return typename.TimestampTZ, false
 	case "DECIMAL", "NUMERIC", "DEC":
-		if t := decimal(strings.TrimSuffix(args, ")")); t != nil {
+		if t, ok := named("DECIMAL(" + args).(arrow.DecimalType); ok && t.GetScale() >= 0 && t.GetScale() <= t.GetPrecision() {
 			return t, false
 		}
-		return scalars["TEXT"], true
+		return arrow.BinaryTypes.String, true
 	}
 	return byAffinity(upper, base)
 }
@@ -73,18 +72,18 @@ func byAffinity(upper, base string) (t arrow.DataType, loose bool) {
 	case Integer:
 		// INTERVAL and POINT are no integers, whatever the rule makes of them.
 		if integers[base] {
-			return scalars["INT64"], false
+			return arrow.PrimitiveTypes.Int64, false
 		}
 	case Text:
-		return scalars["TEXT"], false
+		return arrow.BinaryTypes.String, false
 	case None:
 		if base != "" {
-			return scalars["BLOB"], false
+			return arrow.BinaryTypes.Binary, false
 		}
 	case Real:
-		return scalars["FLOAT64"], false
+		return arrow.PrimitiveTypes.Float64, false
 	}
-	return scalars["TEXT"], true
+	return arrow.BinaryTypes.String, true
 }
 
 var integers = map[string]bool{

@@ -2,94 +2,22 @@ package sqlitetype
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/extensions"
+
+	"github.com/synclinehq/syncline/format/typename"
 )
 
-// scalars are the names of types without parameters.
-var scalars = map[string]arrow.DataType{
-	"INT16":       arrow.PrimitiveTypes.Int16,
-	"INT32":       arrow.PrimitiveTypes.Int32,
-	"INT64":       arrow.PrimitiveTypes.Int64,
-	"FLOAT32":     arrow.PrimitiveTypes.Float32,
-	"FLOAT64":     arrow.PrimitiveTypes.Float64,
-	"BOOLEAN":     arrow.FixedWidthTypes.Boolean,
-	"TEXT":        arrow.BinaryTypes.String,
-	"BLOB":        arrow.BinaryTypes.Binary,
-	"DATE":        arrow.FixedWidthTypes.Date32,
-	"TIME":        arrow.FixedWidthTypes.Time64us,
-	"TIMESTAMP":   &arrow.TimestampType{Unit: arrow.Microsecond},
-	"TIMESTAMPTZ": arrow.FixedWidthTypes.Timestamp_us,
-	"INTERVAL":    arrow.FixedWidthTypes.MonthDayNanoInterval,
-	"UUID":        extensions.NewUUIDType(),
-	"JSON":        jsonType,
-}
+// name is the type's name in a declaration.
+func name(t arrow.DataType) string { return strings.ToUpper(typename.Word(t)) }
 
-var jsonType = func() arrow.DataType {
-	t, err := extensions.NewJSONType(arrow.BinaryTypes.String)
-	if err != nil {
-		panic(err) // a string is a storage type of it
-	}
-	return t
-}()
-
-// name is the type's name in a declaration; text.Check has let it through.
-func name(t arrow.DataType) string {
-	switch t := t.(type) {
-	case arrow.DecimalType:
-		return fmt.Sprintf("DECIMAL(%d,%d)", t.GetPrecision(), t.GetScale())
-	case *arrow.ListType:
-		return name(t.Elem()) + "[]"
-	case *arrow.TimestampType:
-		if t.TimeZone != "" {
-			return "TIMESTAMPTZ"
-		}
-	}
-	for n, s := range scalars {
-		if arrow.TypeEqual(s, t) {
-			return n
-		}
-	}
-	panic(fmt.Sprintf("sqlitetype: %s has no name", t))
-}
-
-// named is the type that name gives n for, nil when there is none.
-func named(n string) arrow.DataType {
-	if elem, ok := strings.CutSuffix(n, "[]"); ok {
-		if t := named(elem); t != nil {
-			return arrow.ListOf(t)
-		}
-		return nil
-	}
-	if t, ok := scalars[n]; ok {
-		return t
-	}
-	if args, ok := strings.CutPrefix(n, "DECIMAL("); ok {
-		return decimal(strings.TrimSuffix(args, ")"))
-	}
-	return nil
-}
-
-// decimal reads "p,s" or "p"; nil when no Arrow type holds so many digits.
-func decimal(args string) arrow.DataType {
-	p, s, scaled := strings.Cut(args, ",")
-	precision, err := strconv.Atoi(strings.TrimSpace(p))
-	scale := 0
-	if err == nil && scaled {
-		scale, err = strconv.Atoi(strings.TrimSpace(s))
-	}
-	if err != nil || precision < 1 || precision > 76 || scale < -76 || scale > precision {
-		return nil
-	}
-	t, err := arrow.NarrowestDecimalType(int32(precision), int32(scale))
+// named is the type that a name in a declaration means, nil when there is none.
+func named(word string) arrow.DataType {
+	t, err := typename.Parse(word)
 	if err != nil {
 		return nil
-	}
-	if precision <= 38 { // narrower ones do not travel
-		return &arrow.Decimal128Type{Precision: int32(precision), Scale: int32(scale)}
 	}
 	return t
 }

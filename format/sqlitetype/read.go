@@ -12,6 +12,7 @@ import (
 
 	"github.com/synclinehq/syncline/format/sqlitefile"
 	"github.com/synclinehq/syncline/format/text"
+	"github.com/synclinehq/syncline/format/typename"
 	"github.com/synclinehq/syncline/rows"
 )
 
@@ -66,7 +67,7 @@ func (r *reader) pick() readFunc {
 	case arrow.DECIMAL128, arrow.DECIMAL256:
 		return r.number
 	case arrow.EXTENSION:
-		if arrow.TypeEqual(r.t, jsonType) {
+		if arrow.TypeEqual(r.t, typename.JSON) {
 			return r.number
 		}
 	}

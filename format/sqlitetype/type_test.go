@@ -20,28 +20,28 @@ var zoo = []struct {
 	field  arrow.Field
 	values []string
 }{
-	{rows.Field("i16", scalars["INT16"], true, "pg:smallint"), []string{"0", "-32768", "32767"}},
-	{rows.Field("i32", scalars["INT32"], true, ""), []string{"0", "-2147483648", "2147483647"}},
-	{rows.Field("i64", scalars["INT64"], true, "pg:bigint"), []string{"0", "-9223372036854775808", "9223372036854775807"}},
-	{rows.Field("f32", scalars["FLOAT32"], true, "pg:real"), []string{"0", "1e-45", "3.4028235e38", "NaN", "Infinity", "-Infinity"}},
-	{rows.Field("f64", scalars["FLOAT64"], true, "pg:double precision"), []string{"0", "5e-324", "1.7976931348623157e308", "0.1", "NaN", "Infinity", "-Infinity"}},
-	{rows.Field("flag", scalars["BOOLEAN"], true, "pg:boolean"), []string{"true", "false"}},
+	{rows.Field("i16", named("INT16"), true, "pg:smallint"), []string{"0", "-32768", "32767"}},
+	{rows.Field("i32", named("INT32"), true, ""), []string{"0", "-2147483648", "2147483647"}},
+	{rows.Field("i64", named("INT64"), true, "pg:bigint"), []string{"0", "-9223372036854775808", "9223372036854775807"}},
+	{rows.Field("f32", named("FLOAT32"), true, "pg:real"), []string{"0", "1e-45", "3.4028235e38", "NaN", "Infinity", "-Infinity"}},
+	{rows.Field("f64", named("FLOAT64"), true, "pg:double precision"), []string{"0", "5e-324", "1.7976931348623157e308", "0.1", "NaN", "Infinity", "-Infinity"}},
+	{rows.Field("flag", named("BOOLEAN"), true, "pg:boolean"), []string{"true", "false"}},
 	{rows.Field("price", &arrow.Decimal128Type{Precision: 12, Scale: 2}, true, "pg:numeric(12,2)"), []string{"0.00", "-9999999999.99", "1.10"}},
 	{rows.Field("wide", &arrow.Decimal256Type{Precision: 76, Scale: 10}, true, "pg:numeric(76,10)"), []string{"123456789012345678901234567890123456789012345678901234567890123456.0123456789"}},
-	{rows.Field("any", scalars["TEXT"], true, "pg:numeric"), []string{"1e-400", "NaN", "0123", "00.10"}},
-	{rows.Field("word", scalars["TEXT"], true, "pg:character varying(20)"), []string{"", "a\x00b", "\U0001f600", "123", "0123", "1e5", "NULL"}},
-	{rows.Field("enum", scalars["TEXT"], true, `pg:"my ~int ""point"`), []string{"x"}},
-	{rows.Field("dot", scalars["TEXT"], true, "pg:point"), []string{"(1,2)"}},
-	{rows.Field("bytes", scalars["BLOB"], true, "pg:bytea"), []string{`\x`, `\x00ff`}},
-	{rows.Field("texts", scalars["BLOB"], true, "pg:context"), []string{`\x31`}},
-	{rows.Field("day", scalars["DATE"], true, "pg:date"), []string{"2024-02-29", "0044-03-15 BC", "12024-01-01", "infinity", "-infinity"}},
-	{rows.Field("clock", scalars["TIME"], true, "pg:time without time zone"), []string{"00:00:00", "24:00:00", "12:34:56.000001"}},
-	{rows.Field("at", scalars["TIMESTAMP"], true, "pg:timestamp without time zone"), []string{"2024-02-29T12:34:56.5", "infinity", "0001-01-01T00:00:00 BC"}},
-	{rows.Field("tz", scalars["TIMESTAMPTZ"], true, "pg:timestamp with time zone"), []string{"2024-02-29T12:34:56+00:00", "-infinity"}},
-	{rows.Field("id", scalars["UUID"], true, "pg:uuid"), []string{"00000000-0000-0000-0000-000000000000", "12345678-1234-1234-1234-123456789012"}},
-	{rows.Field("doc", scalars["JSON"], true, "pg:jsonb"), []string{"1", "null", `{"a": [1, 2]}`, "1e400"}},
-	{rows.Field("span", scalars["INTERVAL"], true, "pg:interval"), []string{"PT0S", "P1Y2M3DT-4H-5M-6.789S"}},
-	{rows.Field("ints", arrow.ListOf(scalars["INT32"]), true, "pg:integer[]"), []string{"[]", "[1,null,-3]"}},
+	{rows.Field("any", named("TEXT"), true, "pg:numeric"), []string{"1e-400", "NaN", "0123", "00.10"}},
+	{rows.Field("word", named("TEXT"), true, "pg:character varying(20)"), []string{"", "a\x00b", "\U0001f600", "123", "0123", "1e5", "NULL"}},
+	{rows.Field("enum", named("TEXT"), true, `pg:"my ~int ""point"`), []string{"x"}},
+	{rows.Field("dot", named("TEXT"), true, "pg:point"), []string{"(1,2)"}},
+	{rows.Field("bytes", named("BINARY"), true, "pg:bytea"), []string{`\x`, `\x00ff`}},
+	{rows.Field("texts", named("BINARY"), true, "pg:context"), []string{`\x31`}},
+	{rows.Field("day", named("DATE"), true, "pg:date"), []string{"2024-02-29", "0044-03-15 BC", "12024-01-01", "infinity", "-infinity"}},
+	{rows.Field("clock", named("TIME"), true, "pg:time without time zone"), []string{"00:00:00", "24:00:00", "12:34:56.000001"}},
+	{rows.Field("at", named("TIMESTAMP"), true, "pg:timestamp without time zone"), []string{"2024-02-29T12:34:56.5", "infinity", "0001-01-01T00:00:00 BC"}},
+	{rows.Field("tz", named("TIMESTAMPTZ"), true, "pg:timestamp with time zone"), []string{"2024-02-29T12:34:56+00:00", "-infinity"}},
+	{rows.Field("id", named("UUID"), true, "pg:uuid"), []string{"00000000-0000-0000-0000-000000000000", "12345678-1234-1234-1234-123456789012"}},
+	{rows.Field("doc", named("JSON"), true, "pg:jsonb"), []string{"1", "null", `{"a": [1, 2]}`, "1e400"}},
+	{rows.Field("span", named("INTERVAL"), true, "pg:interval"), []string{"PT0S", "P1Y2M3DT-4H-5M-6.789S"}},
+	{rows.Field("ints", arrow.ListOf(named("INT32")), true, "pg:integer[]"), []string{"[]", "[1,null,-3]"}},
 	{rows.Field("prices", arrow.ListOf(&arrow.Decimal128Type{Precision: 5, Scale: 1}), true, "pg:numeric(5,1)[]"), []string{`["1.5"]`}},
 }
 
@@ -103,7 +103,7 @@ func TestNegativeZeroIsZero(t *testing.T) {
 	t.Parallel()
 	c := open(t)
 	must(t, c.Exec("create table t (v REAL)"))
-	f := rows.Field("v", scalars["FLOAT64"], true, "")
+	f := rows.Field("v", named("FLOAT64"), true, "")
 	insert(t, c, f, "REAL", build(t, f, []string{"-0"}))
 	n, err := c.Int("select count(*) from t where v = 0 and typeof(v) = 'real'")
 	must(t, err)
@@ -155,18 +155,18 @@ func TestAnyNativeKeepsTheAffinity(t *testing.T) {
 	t.Parallel()
 	want := map[string]Affine{"TEXT": Text, "BLOB": None, "REAL": Real, "INTEGER": Integer, "BOOLEAN": Numeric}
 	rapid.Check(t, func(t *rapid.T) {
-		word := rapid.SampledFrom([]string{"INT16", "FLOAT32", "FLOAT64", "BOOLEAN", "TEXT", "BLOB", "DATE", "INTERVAL", "JSON"}).Draw(t, "type")
+		word := rapid.SampledFrom([]string{"INT16", "FLOAT32", "FLOAT64", "BOOLEAN", "TEXT", "BINARY", "DATE", "INTERVAL", "JSON"}).Draw(t, "type")
 		native := "pg:" + rapid.StringMatching(`([~"a-cINTint ]|int|text|char|real|blob|~~){0,6}[a-z]`).Draw(t, "native")
-		declared, err := Declare(rows.Field("c", scalars[word], true, native))
+		declared, err := Declare(rows.Field("c", named(word), true, native))
 		if err != nil {
 			t.Fatal(err)
 		}
-		storage, _ := words(scalars[word])
+		storage, _ := words(named(word))
 		if got := Affinity(declared); got != want[storage] {
 			t.Fatalf("%s has affinity %s", declared, got)
 		}
 		back := Field("c", declared, true)
-		if got := rows.Native(back); native != usual(scalars[word]) && got != native || !arrow.TypeEqual(back.Type, scalars[word]) {
+		if got := rows.Native(back); native != usual(named(word)) && got != native || !arrow.TypeEqual(back.Type, named(word)) {
 			t.Fatalf("%s comes back as %s %q", declared, back.Type, got)
 		}
 	})
