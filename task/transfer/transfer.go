@@ -1,0 +1,60 @@
+// Package transfer is the task kind that copies one entity from a source to a destination.
+// It decides what is read, in which order things become durable, and what a failure means;
+// how bytes are read and written is left to the two ends.
+package transfer
+
+import (
+	"cmp"
+	"context"
+
+	"github.com/synclinehq/syncline"
+	"github.com/synclinehq/syncline/destination"
+	"github.com/synclinehq/syncline/rows"
+	"github.com/synclinehq/syncline/source"
+	"github.com/synclinehq/syncline/task"
+)
+
+// Name is the kind's name in tasks.
+const Name = "transfer"
+
+// defaultLanes is low because tasks run side by side too, and every lane may hold two batches.
+const defaultLanes = 2
+
+// Options is what transfers of one process share.
+type Options struct {
+	Sources      func(kind string) (source.Kind, bool)
+	Destinations func(kind string) (destination.Kind, bool)
+	Env          source.Env
+	// Memory bounds the bytes in flight of all transfers of the process. It should hold at
+	// least four batches, or reading and writing cannot overlap.
+	Memory *rows.Budget
+	// Lanes is how many parts of one entity are moved side by side; default 2.
+	Lanes int
+}
+
+// New makes the task kind.
+func New(o Options) task.Kind {
+	o.Lanes = cmp.Or(max(o.Lanes, 0), defaultLanes)
+	return task.Kind{Name: Name, Plan: o.plan, Do: o.do}
+}
+
+func (o Options) openSource(ctx context.Context, e syncline.Endpoint) (source.Source, error) {
+	kind, ok := o.Sources(e.Kind)
+	if !ok {
+		return nil, unknownKind("source", e.Kind)
+	}
+	return kind.Open(ctx, o.Env, e.Settings)
+}
+
+func (o Options) openDestination(ctx context.Context, e syncline.Endpoint) (destination.Destination, error) {
+	kind, ok := o.Destinations(e.Kind)
+	if !ok {
+		return nil, unknownKind("destination", e.Kind)
+	}
+	return kind.Open(ctx, o.Env, e.Settings)
+}
+
+func unknownKind(side, kind string) error {
+	return syncline.Errorf(syncline.InvalidArgument, "this build has no %s of kind %q", side, kind).Of(syncline.ClassConfig).
+		Try("list what there is: syncline kinds")
+}
