@@ -40,9 +40,13 @@ var shared struct {
 	pg *Postgres
 }
 
-// Main runs a package's tests and stops the server that they shared.
-func Main(m *testing.M) {
+// Main runs a package's tests, stops the server that they shared, and calls what else
+// is to be cleaned up.
+func Main(m *testing.M, cleanup ...func()) {
 	code := m.Run()
+	for _, fn := range cleanup {
+		fn()
+	}
 	shared.Lock()
 	if shared.pg != nil {
 		shared.pg.remove()
