@@ -141,12 +141,14 @@ func one[T any](t *testing.T, c *pgx.Conn, query string) (v T) {
 	return v
 }
 
-const (
-	makeTable = `create table public.t (id bigint primary key, qty integer not null, amount numeric(12,2), active boolean, at timestamptz, label text not null, note varchar(60));
-		insert into public.t select g, g % 1000, (g % 100000)::numeric / 100, g % 2 = 0, timestamptz '2020-01-01' + g * interval '61 seconds',
-		'label, "' || md5(g::text) || '"', case g % 3 when 0 then null when 1 then '' else 'note ' || g end from generate_series(1, %d) g`
-	digest = `select count(*) || ' ' || coalesce(sum(hashtextextended(x::text, 0)), 0) from (select * from public.t) x`
-)
+const digest = `select count(*) || ' ' || coalesce(sum(hashtextextended(x::text, 0)), 0) from (select * from public.t) x`
+
+// makeTable fills a table of mixed columns with n rows.
+func makeTable(n int) string {
+	return fmt.Sprintf(`create table public.t (id bigint primary key, qty integer not null, amount numeric(12,2), active boolean, at timestamptz, label text not null, note varchar(60));
+		insert into public.t select g, g %% 1000, (g %% 100000)::numeric / 100, g %% 2 = 0, timestamptz '2020-01-01' + g * interval '61 seconds',
+		'label, "' || md5(g::text) || '"', case g %% 3 when 0 then null when 1 then '' else 'note ' || g end from generate_series(1, %d) g`, n)
+}
 
 // touch changes a part of the source, so that a stale copy is not equal.
 func touch(n int) string {
@@ -181,7 +183,7 @@ func inPostgres(t *testing.T, c *pgx.Conn) (durable func() int64, left func() []
 func postgresToPostgres(t *testing.T) pair {
 	from, to := testserver.Database(t), testserver.Database(t)
 	src, dst := connect(t, from), connect(t, to)
-	execute(t, src, fmt.Sprintf(makeTable, rowsInTable), "vacuum analyze public.t")
+	execute(t, src, makeTable(rowsInTable), "vacuum analyze public.t")
 	durable, left := inPostgres(t, dst)
 	return pair{
 		args:    []string{from, to, "--entities", "public.t"},
@@ -201,7 +203,7 @@ func postgresToPostgres(t *testing.T) pair {
 func postgresToSQLite(t *testing.T) pair {
 	from := testserver.Database(t)
 	src := connect(t, from)
-	execute(t, src, fmt.Sprintf(makeTable, rowsInTable), "vacuum analyze public.t")
+	execute(t, src, makeTable(rowsInTable), "vacuum analyze public.t")
 	path := filepath.Join(t.TempDir(), "target.db")
 	query := func(q string, scan func(*sql.Rows)) {
 		t.Helper()

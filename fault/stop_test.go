@@ -50,7 +50,7 @@ func newShared(t *testing.T) *shared {
 		t.Skip("many processes: not under the race detector, which does not see into them")
 	}
 	from, to, led := testserver.Database(t), testserver.Database(t), testserver.Database(t)
-	execute(t, connect(t, from), fmt.Sprintf(makeTable, bigTable), "vacuum analyze public.t")
+	execute(t, connect(t, from), makeTable(bigTable), "vacuum analyze public.t")
 	s := &shared{program: newProgram(t, "SYNCLINE_LEDGER="+led, "SYNCLINE_ACCEPT_DATA_LOSS=1"), from: from, to: to}
 	s.run(0, "apply", "-f", bigSync(t, from, to))
 	for i := range s.workers {
@@ -139,7 +139,7 @@ func TestPostgresRestart(t *testing.T) {
 	pg.Exec(t, "postgres", "create database a")
 	pg.Exec(t, "postgres", "create database b")
 	from, to := pg.URL("a"), pg.URL("b")
-	pg.Exec(t, "a", fmt.Sprintf(makeTable, bigTable))
+	pg.Exec(t, "a", makeTable(bigTable))
 	pg.Exec(t, "a", "checkpoint")
 	s := newProgram(t)
 	c := s.start("sync", from, to, "--entities", "public.t")
