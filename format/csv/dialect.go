@@ -4,7 +4,6 @@
 package csv
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 )
@@ -79,12 +78,3 @@ func (d Dialect) isNull(field []byte) bool {
 }
 
 var bom = []byte("\xef\xbb\xbf")
-
-// foreign names the encoding that a byte order mark stands for, "" when it is ours.
-func foreign(head []byte) string {
-	switch {
-	case bytes.HasPrefix(head, []byte("\xff\xfe")), bytes.HasPrefix(head, []byte("\xfe\xff")):
-		return "UTF-16"
-	}
-	return ""
-}

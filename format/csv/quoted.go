@@ -15,7 +15,7 @@ func (s *Scanner) quoted(data []byte) (end int, bad *Malformed, more bool) {
 		start := i
 		if i < len(data) && data[i] == s.d.Quote {
 			f, i = s.inQuotes(data, i)
-			if i < 0 && s.eof {
+			if i < 0 && s.w.Ended() {
 				return 0, s.malformed(data, start, "a quote that is opened here is never closed"), false
 			}
 			if i < 0 {
@@ -32,7 +32,7 @@ func (s *Scanner) quoted(data []byte) (end int, bad *Malformed, more bool) {
 		case ok:
 			s.trimReturn(f)
 			return min(stop, len(data)), nil, false
-		case !s.eof && len(data)-i < 2:
+		case !s.w.Ended() && len(data)-i < 2:
 			return 0, nil, true
 		case f.Quoted:
 			return 0, s.malformed(data, i, "text stands behind the quote that closes a field"), false
@@ -52,7 +52,7 @@ func (s *Scanner) inQuotes(data []byte, i int) (Field, int) {
 			return Field{}, -1
 		}
 		i += n
-		if i+1 == len(data) && !s.eof {
+		if i+1 == len(data) && !s.w.Ended() {
 			return Field{}, -1
 		}
 		if i+1 == len(data) || data[i+1] != s.d.Quote {
@@ -95,14 +95,14 @@ func (s *Scanner) unquoted(data []byte, i int) int {
 func (s *Scanner) stop(data []byte, i int) (int, bool) {
 	switch {
 	case i == len(data):
-		return i + 1, s.eof
+		return i + 1, s.w.Ended()
 	case data[i] == s.d.Separator:
 		return i, true
 	case data[i] == '\n':
 		return i + 1, true
 	case data[i] == '\r' && i+1 < len(data) && data[i+1] == '\n':
 		return i + 2, true
-	case data[i] == '\r' && i+1 == len(data) && s.eof:
+	case data[i] == '\r' && i+1 == len(data) && s.w.Ended():
 		return i + 1, true
 	}
 	return 0, false
@@ -116,5 +116,5 @@ func (s *Scanner) trimReturn(last Field) {
 }
 
 func (s *Scanner) malformed(data []byte, i int, text string) *Malformed {
-	return &Malformed{Line: s.at.Line + int64(bytes.Count(data[:i], newline)), Code: rows.CodeMalformed, Text: text}
+	return &Malformed{Line: s.w.At().Line + int64(bytes.Count(data[:i], []byte{'\n'})), Code: rows.CodeMalformed, Text: text}
 }

@@ -16,20 +16,6 @@ import (
 	"github.com/synclinehq/syncline/rows"
 )
 
-// Position is a row boundary and how many rows, rejects included, stand before it.
-type Position struct {
-	Place
-	Row int64 `json:"row"`
-}
-
-// Batch is a run of rows and where it ends.
-type Batch struct {
-	Record  arrow.RecordBatch
-	Rejects []rows.Reject
-	First   int64 // ordinal of its first row
-	Next    Position
-}
-
 // Reader turns a stream into record batches.
 type Reader struct {
 	name    string
@@ -50,7 +36,7 @@ type column struct {
 // NewReader reads rows of the schema's columns from r, which stands at the given place of
 // the stream that rejects are to call name. At the start of a stream with a header it
 // checks that the header is the schema's.
-func NewReader(r io.Reader, name string, d Dialect, schema *arrow.Schema, at Position) (*Reader, error) {
+func NewReader(r io.Reader, name string, d Dialect, schema *arrow.Schema, at record.Position) (*Reader, error) {
 	c := &Reader{name: name, s: NewScanner(r, d, at.Place), d: d, row: at.Row}
 	for _, f := range schema.Fields() {
 		parse, err := parser(f)
@@ -81,7 +67,7 @@ func (c *Reader) header() error {
 }
 
 // Next returns the next batch; io.EOF when the stream has ended.
-func (c *Reader) Next() (Batch, error) {
+func (c *Reader) Next() (record.Batch, error) {
 	first := c.row
 	for !c.b.Full() {
 		err := c.read()
@@ -89,11 +75,11 @@ func (c *Reader) Next() (Batch, error) {
 			break
 		}
 		if err != nil {
-			return Batch{}, err
+			return record.Batch{}, err
 		}
 	}
 	rec, rejects, err := c.b.Take()
-	return Batch{Record: rec, Rejects: rejects, First: first, Next: Position{c.s.At(), c.row}}, err
+	return record.Batch{Record: rec, Rejects: rejects, First: first, Next: record.Position{Place: c.s.At(), Row: c.row}}, err
 }
 
 // Close lets go of the memory; batches given out stay valid.

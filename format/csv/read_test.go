@@ -12,6 +12,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"pgregory.net/rapid"
 
+	"github.com/synclinehq/syncline/format/record"
+	"github.com/synclinehq/syncline/format/stream"
 	"github.com/synclinehq/syncline/format/text"
 	"github.com/synclinehq/syncline/format/typename"
 )
@@ -34,7 +36,7 @@ func schemaOf(t testing.TB, columns ...string) *arrow.Schema {
 // readAll draws the rows and rejects of a stream.
 func readAll(t testing.TB, in string, d Dialect, schema *arrow.Schema) string {
 	t.Helper()
-	r, err := NewReader(strings.NewReader(in), "f.csv", d, schema, Position{Place: Start})
+	r, err := NewReader(strings.NewReader(in), "f.csv", d, schema, record.Position{Place: stream.Start})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +117,7 @@ func TestHeaderIsChecked(t *testing.T) {
 		"a,\n":    "column 2 has no name",
 		"a,\xff":  "column 2 in the header is not valid UTF-8",
 	} {
-		_, err := NewReader(strings.NewReader(in), "f", Default(), schemaOf(t, "a text", "b text"), Position{Place: Start})
+		_, err := NewReader(strings.NewReader(in), "f", Default(), schemaOf(t, "a text", "b text"), record.Position{Place: stream.Start})
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", in, err, want)
 		}
@@ -133,7 +135,7 @@ func TestResumeFromEveryBatch(t *testing.T) {
 		}
 	}
 	schema := schemaOf(t, "id int64", "note text")
-	read := func(at Position) (next []Position, ids, rejects int64) {
+	read := func(at record.Position) (next []record.Position, ids, rejects int64) {
 		r, err := NewReader(strings.NewReader(in.String()[at.Offset:]), "f", Default(), schema, at)
 		if err != nil {
 			t.Fatal(err)
@@ -155,7 +157,7 @@ func TestResumeFromEveryBatch(t *testing.T) {
 			b.Record.Release()
 		}
 	}
-	places, ids, rejects := read(Position{Place: Start})
+	places, ids, rejects := read(record.Position{Place: stream.Start})
 	if ids != n || rejects != n/1000 || len(places) < 3 {
 		t.Fatalf("%d rows, %d rejects in %d batches", ids, rejects, len(places))
 	}
@@ -309,7 +311,7 @@ func TestRoundTrip(t *testing.T) {
 		for i := range int(want.NumRows()) {
 			out = w.AppendRow(out, want, i)
 		}
-		r, err := NewReader(strings.NewReader(string(out)), "f", d, schema, Position{Place: Start})
+		r, err := NewReader(strings.NewReader(string(out)), "f", d, schema, record.Position{Place: stream.Start})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -326,7 +328,7 @@ func TestRoundTrip(t *testing.T) {
 func TestWriterQuotesOnlyWhatItMust(t *testing.T) {
 	schema := schemaOf(t, "a text", "b decimal(5,2)", "c list<text>", "d binary")
 	in := "a,b,c,d\nplain text,1.10,[],\\x00\n\"\",,\"[\"\"x\"\",null]\",\\x\n"
-	r, err := NewReader(strings.NewReader(in), "f", Default(), schema, Position{Place: Start})
+	r, err := NewReader(strings.NewReader(in), "f", Default(), schema, record.Position{Place: stream.Start})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -361,7 +363,7 @@ func BenchmarkScan(b *testing.B) {
 	in := flightsLike(100_000)
 	b.SetBytes(int64(len(in)))
 	for b.Loop() {
-		s := NewScanner(strings.NewReader(in), Default(), Start)
+		s := NewScanner(strings.NewReader(in), Default(), stream.Start)
 		for {
 			if _, err := s.Next(); err != nil {
 				break
@@ -372,7 +374,7 @@ func BenchmarkScan(b *testing.B) {
 
 func BenchmarkRead(b *testing.B) {
 	in := flightsLike(100_000)
-	s := NewScanner(strings.NewReader(in), Default(), Start)
+	s := NewScanner(strings.NewReader(in), Default(), stream.Start)
 	names, err := Header(s)
 	if err != nil {
 		b.Fatal(err)
@@ -385,7 +387,7 @@ func BenchmarkRead(b *testing.B) {
 	schema := g.Schema()
 	b.SetBytes(int64(len(in)))
 	for b.Loop() {
-		r, _ := NewReader(strings.NewReader(in), "f", Default(), schema, Position{Place: Start})
+		r, _ := NewReader(strings.NewReader(in), "f", Default(), schema, record.Position{Place: stream.Start})
 		for {
 			batch, err := r.Next()
 			if err != nil {
@@ -401,7 +403,7 @@ func BenchmarkWrite(b *testing.B) {
 	in := flightsLike(50_000)
 	schema := schemaOf(b, "year int64", "month int64", "day int64", "dep_time int64", "sched int64", "delay int64", "carrier text", "flight int64",
 		"tailnum text", "origin text", "dest text", "air_time int64", "distance int64", "hour int64", "minute int64", "time_hour timestamptz")
-	r, err := NewReader(strings.NewReader(in), "f", Default(), schema, Position{Place: Start})
+	r, err := NewReader(strings.NewReader(in), "f", Default(), schema, record.Position{Place: stream.Start})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/synclinehq/syncline/format/stream"
 	"github.com/synclinehq/syncline/rows"
 )
 
@@ -64,22 +65,15 @@ func TestScan(t *testing.T) {
 		{"quote and spaces", " \"a\"\n", "! 1 malformed \" \\\"a\\\"\\n\"\n"},
 	} {
 		for name, r := range map[string]io.Reader{"whole": strings.NewReader(c.in), "bytewise": iotest.OneByteReader(strings.NewReader(c.in))} {
-			if got := draw(t, NewScanner(r, Default(), Start)); got != c.want {
+			if got := draw(t, NewScanner(r, Default(), stream.Start)); got != c.want {
 				t.Errorf("%s, %s:\n%swant\n%s", c.name, name, got, c.want)
 			}
 		}
 	}
 }
 
-func TestUTF16IsNamed(t *testing.T) {
-	_, err := NewScanner(strings.NewReader("\xff\xfea\x00"), Default(), Start).Next()
-	if err != ErrEncoding {
-		t.Errorf("got %v", err)
-	}
-}
-
 func TestBrokenStreamIsNoEnd(t *testing.T) {
-	s := NewScanner(io.MultiReader(strings.NewReader("a,b\n1,2"), iotest.ErrReader(io.ErrUnexpectedEOF)), Default(), Start)
+	s := NewScanner(io.MultiReader(strings.NewReader("a,b\n1,2"), iotest.ErrReader(io.ErrUnexpectedEOF)), Default(), stream.Start)
 	if _, err := s.Next(); err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +89,7 @@ func TestHugeRow(t *testing.T) {
 		return io.MultiReader(strings.NewReader("a,b\n1,"+open), io.LimitReader(zeros{}, 64<<20), strings.NewReader(end+"3,4\n"))
 	}
 	for name, r := range map[string]io.Reader{"plain": huge("", "\n"), "quoted": huge("\"\n", "\n\"\n")} {
-		s := NewScanner(r, Default(), Start)
+		s := NewScanner(r, Default(), stream.Start)
 		if _, err := s.Next(); err != nil {
 			t.Fatal(err)
 		}
@@ -108,11 +102,8 @@ func TestHugeRow(t *testing.T) {
 		if err != nil || string(row.Fields[1].Text) != "4" {
 			t.Fatalf("%s: behind it %q, %v", name, row.Raw, err)
 		}
-		if cap(s.buf) > maxBuffer {
-			t.Errorf("%s: the buffer has grown to %d", name, cap(s.buf))
-		}
 	}
-	s := NewScanner(huge("\"", ""), Default(), Start)
+	s := NewScanner(huge("\"", ""), Default(), stream.Start)
 	_, _ = s.Next()
 	if _, err := s.Next(); err == nil || !strings.Contains(err.Error(), "line 2") {
 		t.Errorf("an endless quote is %v", err)
@@ -122,7 +113,7 @@ func TestHugeRow(t *testing.T) {
 func TestRowsUpToTheLimitPass(t *testing.T) {
 	line := strings.Repeat("x", rows.MaxRowBytes-3) + ",\"\n\"\n"
 	for _, in := range []string{line[1:], line[2:]} {
-		_, err := NewScanner(strings.NewReader(in), Default(), Start).Next()
+		_, err := NewScanner(strings.NewReader(in), Default(), stream.Start).Next()
 		if (err != nil) != (len(in) > rows.MaxRowBytes) {
 			t.Errorf("a row of %d bytes: %v", len(in), err)
 		}
@@ -141,14 +132,14 @@ func FuzzScan(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
-		if foreign([]byte(in)) != "" || len(in) > 300 {
+		if strings.HasPrefix(in, "\xff\xfe") || strings.HasPrefix(in, "\xfe\xff") || len(in) > 300 {
 			return
 		}
-		want := draw(t, NewScanner(strings.NewReader(in), Default(), Start))
-		if got := draw(t, NewScanner(iotest.OneByteReader(strings.NewReader(in)), Default(), Start)); got != want {
+		want := draw(t, NewScanner(strings.NewReader(in), Default(), stream.Start))
+		if got := draw(t, NewScanner(iotest.OneByteReader(strings.NewReader(in)), Default(), stream.Start)); got != want {
 			t.Fatalf("byte by byte\n%swhole\n%s", got, want)
 		}
-		s := NewScanner(strings.NewReader(in), Default(), Start)
+		s := NewScanner(strings.NewReader(in), Default(), stream.Start)
 		var sum int64
 		for {
 			row, err := s.Next()

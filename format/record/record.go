@@ -9,8 +9,24 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"github.com/synclinehq/syncline/format/stream"
 	"github.com/synclinehq/syncline/rows"
 )
+
+// Position is a row boundary of a stream and how many rows, rejects included, stand
+// before it.
+type Position struct {
+	stream.Place
+	Row int64 `json:"row"`
+}
+
+// Batch is a run of rows and where it ends.
+type Batch struct {
+	Record  arrow.RecordBatch
+	Rejects []rows.Reject
+	First   int64 // ordinal of its first row
+	Next    Position
+}
 
 // maxCells bounds what narrow values make of a batch: eight bytes stand in an Arrow
 // column where one or two stood in the text.
