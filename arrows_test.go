@@ -36,7 +36,7 @@ var arrows = map[string]string{
 	"task/*":        ". spec rows task source destination",
 
 	"registry": ". spec source destination task",
-	"catalog":  ". registry schedule spec secret",
+	"catalog":  ". registry schedule spec secret source",
 	"engine":   ". catalog ledger schedule task",
 
 	"dialect":   ". catalog ledger registry",

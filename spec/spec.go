@@ -52,4 +52,7 @@ type Spec struct {
 	// Local reports whether these settings name something only this machine has, so that
 	// runs are pinned to it. nil: never.
 	Local func(settings json.RawMessage) bool
+	// Cursorless: a source that knows by itself what is new, as with files, so that an
+	// incremental read needs no cursor column.
+	Cursorless bool
 }
