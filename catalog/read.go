@@ -46,10 +46,11 @@ func find(tx syncline.Tx, nameOrID string) (*syncline.Pipeline, error) {
 	return p, err
 }
 
-// List lists pipelines in the order of their names, at most f.Limit.
-func (c *Catalog) List(ctx context.Context, f syncline.PipelineFilter) (all []*syncline.Pipeline, err error) {
+// List lists pipelines in the order of their names, those greater than after: "" begins,
+// the last one's name goes on, an empty page is the end.
+func (c *Catalog) List(ctx context.Context, after string) (all []*syncline.Pipeline, err error) {
 	err = c.view(ctx, func(tx syncline.Tx) error {
-		all, err = tx.Pipelines(f)
+		all, err = tx.Pipelines(syncline.PipelineFilter{After: after})
 		return err
 	})
 	return all, err
