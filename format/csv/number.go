@@ -6,6 +6,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"github.com/synclinehq/syncline/format/text"
 	"github.com/synclinehq/syncline/format/typename"
 )
 
@@ -49,31 +50,10 @@ func (n *numbers) add(s string) {
 	n.plain = true
 	n.whole = max(n.whole, len(whole))
 	n.least, n.scale = min(n.least, len(frac)), max(n.scale, len(frac))
-	n.inexact = n.inexact || !holds(s, whole+frac)
+	n.inexact = n.inexact || !text.FloatHolds(s)
 }
 
 func isDigits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
-
-// holds reports whether float64 gives back the digits of s.
-func holds(s, digits string) bool {
-	digits = strings.Trim(digits, "0")
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil {
-		return false
-	}
-	if len(digits) <= 15 {
-		return true
-	}
-	shortest, _, _ := strings.Cut(strconv.FormatFloat(f, 'e', -1, 64), "e")
-	return strings.Trim(strings.Map(onlyDigits, shortest), "0") == digits
-}
-
-func onlyDigits(r rune) rune {
-	if r >= '0' && r <= '9' {
-		return r
-	}
-	return -1
-}
 
 // decide is the type that holds them all, nil when there is none.
 func (n *numbers) decide() arrow.DataType {

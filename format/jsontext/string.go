@@ -7,10 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-var (
-	errUTF8      = errors.New("invalid UTF-8 in a JSON string")
-	errSurrogate = errors.New(`half a surrogate pair in a JSON string, such as \ud800, is no character`)
-)
+// ErrUTF8 says that text is not valid UTF-8.
+var ErrUTF8 = errors.New("invalid UTF-8")
+
+var errSurrogate = errors.New(`half a surrogate pair in a JSON string, such as \ud800, is no character`)
 
 // plain marks the bytes that stand for themselves inside a JSON string.
 var plain = func() (t [256]bool) {
@@ -46,7 +46,7 @@ func String(s string, i int) (int, error) {
 		default:
 			r, n := utf8.DecodeRuneInString(s[i:])
 			if r == utf8.RuneError && n == 1 {
-				return i, errUTF8
+				return i, ErrUTF8
 			}
 			i += n
 		}

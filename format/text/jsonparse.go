@@ -2,7 +2,6 @@ package text
 
 import (
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -16,7 +15,7 @@ import (
 )
 
 // ErrUTF8 says that text is not valid UTF-8, which rejects name by a code of their own.
-var ErrUTF8 = errors.New("invalid UTF-8")
+var ErrUTF8 = jsontext.ErrUTF8
 
 // JSONParser returns the function that reads JSON forms, each one valid JSON value
 // without space around it, for a column. null becomes NULL, save in a json column that

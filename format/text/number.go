@@ -49,6 +49,28 @@ func parseFloat(s string, bits int) (float64, error) {
 	return f, nil
 }
 
+// FloatHolds reports whether a float64 gives back every digit of the number s.
+func FloatHolds(s string) bool {
+	f, err := parseFloat(s, 64)
+	if err != nil {
+		return false
+	}
+	digits := significant(s)
+	return len(digits) <= 15 || digits == significant(string(appendFloat(nil, f, 64)))
+}
+
+// significant are the digits of a number without the zeros at either end.
+func significant(s string) string {
+	return strings.Trim(strings.Map(onlyDigits, mantissa(s)), "0")
+}
+
+func onlyDigits(r rune) rune {
+	if r >= '0' && r <= '9' {
+		return r
+	}
+	return -1
+}
+
 // decimalNotation keeps out what Go reads beyond everybody else's numbers: hexadecimal,
 // underscores, "inf".
 func decimalNotation(s string) bool {

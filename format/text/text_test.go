@@ -295,6 +295,17 @@ func rational(s string) *big.Rat {
 	return r
 }
 
+func TestFloatHolds(t *testing.T) {
+	for s, want := range map[string]bool{
+		"0.1": true, "123456789012345": true, "9007199254740993": false, "9007199254740992": true, "1e300": true,
+		"0.12345678901234567891": false, "0.30000000000000004": true, "-1500000000000000000000": true, "1e400": false, "x": false, "0": true,
+	} {
+		if FloatHolds(s) != want {
+			t.Errorf("%s: %v", s, !want)
+		}
+	}
+}
+
 func TestInfinities(t *testing.T) {
 	arr, _ := one(arrow.FixedWidthTypes.Date32, "infinity")
 	if got := arr.(*array.Date32).Value(0); got != rows.DateInfinity {
