@@ -25,10 +25,17 @@ const connectTimeout = 15 * time.Second
 // When the context of a later call ends, the server is asked to cancel and the call
 // returns within half a second.
 func Connect(ctx context.Context, dial Dial, s Settings, parameters map[string]string) (*pgx.Conn, error) {
+	return ConnectVia(ctx, dial, s, parameters, func(c net.Conn) net.Conn { return c })
+}
+
+// ConnectVia is Connect with via between the driver and the server, above TLS: it sees the
+// protocol's messages.
+func ConnectVia(ctx context.Context, dial Dial, s Settings, parameters map[string]string, via func(net.Conn) net.Conn) (*pgx.Conn, error) {
 	cfg, err := s.config(dial)
 	if err != nil {
 		return nil, err
 	}
+	cfg.AfterNetConnect = func(_ context.Context, _ *pgconn.Config, c net.Conn) (net.Conn, error) { return via(c), nil }
 	ctx, stop := context.WithTimeout(ctx, connectTimeout)
 	defer stop()
 	conn, err := pgx.ConnectConfig(ctx, cfg)
