@@ -26,14 +26,15 @@ var arrows = map[string]string{
 	"store/sqlstore": ".",
 	"store/*":        ". store/sqlstore",
 
-	"format/*":      ". rows format/*",
-	"format/pgurl":  ". spec", // a connection's settings
-	"source":        ". spec rows",
-	"destination":   ". spec rows source",
-	"task":          ". spec rows",
-	"source/*":      ". spec rows source format/*",
-	"destination/*": ". spec rows source destination format/*",
-	"task/*":        ". spec rows task source destination",
+	"format/*":          ". rows format/*",
+	"format/pgurl":      ". spec", // a connection's settings
+	"format/sqlitefile": ". spec", // the same for a file
+	"source":            ". spec rows",
+	"destination":       ". spec rows source",
+	"task":              ". spec rows",
+	"source/*":          ". spec rows source format/*",
+	"destination/*":     ". spec rows source destination format/*",
+	"task/*":            ". spec rows task source destination",
 
 	"registry": ". spec source destination task",
 	"catalog":  ". registry schedule spec secret source",

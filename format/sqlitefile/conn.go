@@ -49,7 +49,7 @@ func OpenRead(path string) (*Conn, error) {
 	// Read-write under a promise not to write: a journal that a crashed writer left
 	// behind has to be rolled back before anything can be read.
 	if err := c.Exec("pragma query_only = on"); err != nil {
-		return nil, errors.Join(err, c.Close())
+		return nil, c.abandon(err)
 	}
 	return c, nil
 }
@@ -63,7 +63,10 @@ func OpenWrite(path string) (*Conn, error) {
 	if err := c.folder(); err != nil {
 		return nil, err
 	}
-	return c, c.open(engine.SQLITE_OPEN_CREATE)
+	if err := c.open(engine.SQLITE_OPEN_CREATE); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 func (c *Conn) exists() error {
@@ -98,14 +101,19 @@ func (c *Conn) open(flags int32) error {
 	rc := engine.Xsqlite3_open_v2(c.tls, name, out, flags, 0)
 	c.db = *(*uintptr)(at(out))
 	if rc != engine.SQLITE_OK {
-		err := c.fail(rc)
-		return errors.Join(err, c.Close())
+		return c.abandon(c.fail(rc))
 	}
 	// "text" is an identifier in SQL, never a string by accident.
 	args := libc.NewVaList(int32(0), uintptr(0))
 	defer libc.Xfree(c.tls, args)
 	engine.Xsqlite3_db_config(c.tls, c.db, engine.SQLITE_DBCONFIG_DQS_DML, args)
 	return nil
+}
+
+// abandon closes a connection that is of no use, for the reason given.
+func (c *Conn) abandon(err error) error {
+	_ = c.Close()
+	return err
 }
 
 // Path is the file.

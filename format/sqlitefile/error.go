@@ -57,7 +57,7 @@ func (c *Conn) wait(begun time.Time, rc int32) error {
 	pause := min(50*time.Millisecond, max(time.Millisecond, waited/4))
 	select {
 	case <-c.ctx.Done():
-		return c.ctx.Err()
+		return context.Cause(c.ctx)
 	case <-time.After(pause):
 		return nil
 	}

@@ -1,6 +1,7 @@
 package sqlitefile
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -138,8 +139,8 @@ func (s *Stmt) Step() (bool, error) {
 	var begun time.Time
 	for {
 		if !s.stepped {
-			if err := s.c.ctx.Err(); err != nil {
-				return false, err
+			if s.c.ctx.Err() != nil {
+				return false, context.Cause(s.c.ctx)
 			}
 		}
 		rc := engine.Xsqlite3_step(s.c.tls, s.p)

@@ -1,7 +1,10 @@
 package sqlitetype
 
 import (
+	"errors"
+	"math"
 	"strconv"
+	"unsafe"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -12,86 +15,89 @@ import (
 	"github.com/synclinehq/syncline/format/typename"
 )
 
-// Binder binds value row of arr to parameter i. SQLite holds every value of every type
-// that Declare accepts. One Binder serves one goroutine.
-type Binder func(s *sqlitefile.Stmt, i int, arr arrow.Array, row int)
+// Binder binds value row of arr to parameter i. Its error says why SQLite cannot hold the
+// value. One Binder serves one goroutine.
+type Binder func(s *sqlitefile.Stmt, i int, arr arrow.Array, row int) error
+
+// errNegativeZero: a column of reals keeps whole numbers as integers, which know no -0.
+var errNegativeZero = errors.New("-0, which SQLite would keep as 0")
 
 // BinderOf returns the Binder of a column into one declared so.
 func BinderOf(f arrow.Field, declared string) Binder {
 	bind := binder(f, declared)
-	return func(s *sqlitefile.Stmt, i int, arr arrow.Array, row int) {
+	return func(s *sqlitefile.Stmt, i int, arr arrow.Array, row int) error {
 		if arr.IsNull(row) {
 			s.BindNull(i)
-			return
+			return nil
 		}
-		bind(s, i, arr, row)
+		return bind(s, i, arr, row)
 	}
 }
 
 func binder(f arrow.Field, declared string) Binder {
 	switch f.Type.ID() {
 	case arrow.INT64:
-		return func(s *sqlitefile.Stmt, i int, arr arrow.Array, row int) {
-			s.BindInt(i, arr.(*array.Int64).Value(row))
-		}
+		return always(func(s *sqlitefile.Stmt, i int, a *array.Int64, row int) { s.BindInt(i, a.Value(row)) })
 	case arrow.INT32:
-		return func(s *sqlitefile.Stmt, i int, arr arrow.Array, row int) {
-			s.BindInt(i, int64(arr.(*array.Int32).Value(row)))
-		}
+		return always(func(s *sqlitefile.Stmt, i int, a *array.Int32, row int) { s.BindInt(i, int64(a.Value(row))) })
 	case arrow.INT16:
-		return func(s *sqlitefile.Stmt, i int, arr arrow.Array, row int) {
-			s.BindInt(i, int64(arr.(*array.Int16).Value(row)))
-		}
+		return always(func(s *sqlitefile.Stmt, i int, a *array.Int16, row int) { s.BindInt(i, int64(a.Value(row))) })
 	case arrow.BOOL:
-		return func(s *sqlitefile.Stmt, i int, arr arrow.Array, row int) {
-			s.Bind(i, arr.(*array.Boolean).Value(row))
-		}
+		return always(func(s *sqlitefile.Stmt, i int, a *array.Boolean, row int) { s.Bind(i, a.Value(row)) })
 	case arrow.FLOAT64:
-		return func(s *sqlitefile.Stmt, i int, arr arrow.Array, row int) {
-			bindReal(s, i, arr.(*array.Float64).Value(row))
+		return func(s *sqlitefile.Stmt, i int, arr arrow.Array, row int) error {
+			return bindReal(s, i, arr.(*array.Float64).Value(row))
 		}
 	case arrow.FLOAT32:
-		return func(s *sqlitefile.Stmt, i int, arr arrow.Array, row int) {
-			bindReal(s, i, float64(arr.(*array.Float32).Value(row)))
+		return func(s *sqlitefile.Stmt, i int, arr arrow.Array, row int) error {
+			return bindReal(s, i, float64(arr.(*array.Float32).Value(row)))
 		}
 	case arrow.BINARY:
-		return func(s *sqlitefile.Stmt, i int, arr arrow.Array, row int) {
-			s.BindBlob(i, arr.(*array.Binary).Value(row))
-		}
+		return always(func(s *sqlitefile.Stmt, i int, a *array.Binary, row int) { s.BindBlob(i, a.Value(row)) })
 	case arrow.STRING:
 		if Affinity(declared) == Numeric {
-			return bindNumeric
+			return always(bindNumeric)
 		}
-		return func(s *sqlitefile.Stmt, i int, arr arrow.Array, row int) {
-			s.BindText(i, arr.(*array.String).Value(row))
-		}
+		return always(func(s *sqlitefile.Stmt, i int, a *array.String, row int) { s.BindText(i, a.Value(row)) })
 	}
 	if arrow.TypeEqual(f.Type, typename.JSON) {
-		return func(s *sqlitefile.Stmt, i int, arr arrow.Array, row int) {
-			s.BindText(i, arr.(*extensions.JSONArray).Storage().(*array.String).Value(row))
-		}
+		return always(func(s *sqlitefile.Stmt, i int, a *extensions.JSONArray, row int) {
+			s.BindText(i, a.Storage().(*array.String).Value(row))
+		})
 	}
 	var buf []byte
-	return func(s *sqlitefile.Stmt, i int, arr arrow.Array, row int) {
-		buf = text.Append(buf[:0], arr, row)
-		s.BindText(i, string(buf))
+	return always(func(s *sqlitefile.Stmt, i int, a arrow.Array, row int) {
+		buf = text.Append(buf[:0], a, row)
+		s.BindText(i, unsafe.String(unsafe.SliceData(buf), len(buf))) // BindText copies
+	})
+}
+
+// always makes a Binder of what holds every value.
+func always[A arrow.Array](bind func(s *sqlitefile.Stmt, i int, a A, row int)) Binder {
+	return func(s *sqlitefile.Stmt, i int, arr arrow.Array, row int) error {
+		bind(s, i, arr.(A), row)
+		return nil
 	}
 }
 
 // bindReal holds NaN as text, since the engine makes NULL of the number.
-func bindReal(s *sqlitefile.Stmt, i int, v float64) {
-	if v != v {
+func bindReal(s *sqlitefile.Stmt, i int, v float64) error {
+	switch {
+	case v != v:
 		s.BindText(i, "NaN")
-		return
+	case v == 0 && math.Signbit(v):
+		return errNegativeZero
+	default:
+		s.BindReal(i, v)
 	}
-	s.BindReal(i, v)
+	return nil
 }
 
 // bindNumeric gives a column that turns text into numbers the number itself, when the
 // text is what the number is drawn as: the engine's own reading may be off in the last
 // digit.
-func bindNumeric(s *sqlitefile.Stmt, i int, arr arrow.Array, row int) {
-	v := arr.(*array.String).Value(row)
+func bindNumeric(s *sqlitefile.Stmt, i int, a *array.String, row int) {
+	v := a.Value(row)
 	if n, err := strconv.ParseInt(v, 10, 64); err == nil && strconv.FormatInt(n, 10) == v {
 		s.BindInt(i, n)
 		return
