@@ -40,8 +40,10 @@ var arrows = map[string]string{
 	"catalog":  ". registry schedule spec secret source",
 	"engine":   ". catalog ledger schedule task",
 
-	"dialect":   ". catalog ledger registry",
-	"dialect/*": ". dialect dialect/internal/* catalog ledger schedule spec",
+	"dialect": ". catalog ledger registry",
+	// The native API draws the documents that client declares: one set of them, not two.
+	"dialect/native": ". dialect client catalog ledger schedule spec",
+	"dialect/*":      ". dialect dialect/internal/* catalog ledger schedule spec",
 
 	"builtin": "registry dialect spec source/* destination/* task/* dialect/* source destination task",
 	"app":     "*",

@@ -1,0 +1,135 @@
+// Package native is Syncline's own API, under /api/v1, with its OpenAPI 3.1 description at
+// /api/v1/openapi.json. The command line and workers use it through package client, whose
+// documents it draws.
+package native
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"sync"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/synclinehq/syncline"
+	"github.com/synclinehq/syncline/catalog"
+	"github.com/synclinehq/syncline/client"
+	"github.com/synclinehq/syncline/dialect"
+	"github.com/synclinehq/syncline/ledger"
+)
+
+// Base is where the API begins.
+const Base = "/api/v1"
+
+const (
+	maxBody      = 1 << 20
+	maxLargeBody = 16 << 20 // rejects come with samples, configuration in many files
+)
+
+// Options of the API. All but HandOver are required.
+type Options struct {
+	Ledger  *ledger.Ledger
+	Catalog *catalog.Catalog
+	Log     *slog.Logger
+	// About says which process answers.
+	About func() client.About
+	// HandOver lets go of the ledger for a server that wants it; nil: refused.
+	HandOver func()
+}
+
+// API is the dialect.
+type API struct {
+	o       Options
+	api     huma.API
+	handler http.Handler
+	closed  chan struct{}
+	close   sync.Once
+}
+
+var _ dialect.Dialect = (*API)(nil)
+
+// New makes the API.
+func New(o Options) *API {
+	mux := http.NewServeMux()
+	config := huma.DefaultConfig("Syncline", o.About().Version)
+	config.OpenAPIPath, config.DocsPath, config.SchemasPath = Base+"/openapi", "", Base+"/schemas"
+	config.CreateHooks = nil // no $schema member in answers: they are read by people too
+	a := &API{o: o, api: humago.New(mux, config), closed: make(chan struct{})}
+	a.pipelines()
+	a.runs()
+	a.work()
+	a.process()
+	a.handler = a.calm(mux)
+	return a
+}
+
+// Close ends the streams, which otherwise last as long as their readers like.
+func (a *API) Close() { a.close.Do(func() { close(a.closed) }) }
+
+// Name is "native".
+func (a *API) Name() string { return "native" }
+
+// Owns what lies under Base.
+func (a *API) Owns(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, Base+"/") }
+
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
+
+// OpenAPI is the API's description.
+func (a *API) OpenAPI() *huma.OpenAPI { return a.api.OpenAPI() }
+
+// calm turns a panic into an answer that says nothing of it; the stack goes to the log.
+func (a *API) calm(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			what := recover()
+			if what == nil || what == http.ErrAbortHandler {
+				return
+			}
+			a.o.Log.Error("panic", "what", fmt.Sprint(what), "path", r.URL.Path, "stack", string(debug.Stack()))
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusInternalServerError)
+			_, _ = w.Write([]byte(`{"error":{"code":"internal","class":"internal","message":"internal error","hint":"the log says more"}}`))
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+type body[T any] struct{ Body T }
+
+// handle registers one call. What fn answers is the body; its error is drawn once, here.
+func handle[I, O any](a *API, id, method, path, summary string, fn func(ctx context.Context, in *I) (O, error)) {
+	op := huma.Operation{OperationID: id, Method: method, Path: Base + path, Summary: summary, MaxBodyBytes: maxBody}
+	if strings.HasPrefix(path, "/worker/") || path == "/apply" {
+		op.MaxBodyBytes = maxLargeBody
+	}
+	huma.Register(a.api, op, func(ctx context.Context, in *I) (*body[O], error) {
+		out, err := fn(ctx, in)
+		if err != nil {
+			return nil, drawError(ctx, a.o.Log, err)
+		}
+		return &body[O]{out}, nil
+	})
+}
+
+// done is the answer of calls that only succeed or fail.
+type done struct {
+	OK bool `json:"ok"`
+}
+
+// process registers what is about the process itself.
+func (a *API) process() {
+	handle(a, "about", http.MethodGet, "/about", "Which process answers", func(context.Context, *struct{}) (client.About, error) {
+		return a.o.About(), nil
+	})
+	handle(a, "hand-over", http.MethodPost, "/hand-over", "Let go of the ledger for a server", func(context.Context, *struct{}) (done, error) {
+		if a.o.HandOver == nil {
+			return done{}, syncline.Errorf(syncline.FailedPrecondition, "this process keeps the ledger as long as it runs").Because("server")
+		}
+		a.o.HandOver()
+		return done{true}, nil
+	})
+}
