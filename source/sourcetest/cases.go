@@ -135,7 +135,7 @@ func resume(t *testing.T, f Fixture) {
 	}
 	stored := s.stored(p)
 	for _, part := range p.Parts {
-		g, err := s.readPart(s.ctx, s.src, q, p, part, nil)
+		g, err := s.readPart(s.ctx, s.src, q, p, part, mark{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +143,7 @@ func resume(t *testing.T, f Fixture) {
 			t.Fatalf("part %s has no Next in %d rows", part.ID, len(g.lines))
 		}
 		for _, m := range g.nexts {
-			rest, err := s.readPart(s.ctx, s.again(nil), q, stored, part, m.next)
+			rest, err := s.readPart(s.ctx, s.again(nil), q, stored, part, m)
 			if err != nil {
 				t.Fatalf("from %q: %v", m.next, err)
 			}
@@ -186,7 +186,7 @@ func twoReads(t *testing.T, f Fixture) {
 	var wait sync.WaitGroup
 	for range 2 {
 		wait.Go(func() {
-			g, err := s.readPart(s.ctx, s.src, q, p, p.Parts[0], nil)
+			g, err := s.readPart(s.ctx, s.src, q, p, p.Parts[0], mark{})
 			if err != nil {
 				t.Error(err)
 				return

@@ -69,7 +69,7 @@ func (s *session) measure(q source.Query, p source.Plan) (opened, total int64) {
 	c.left.Store(1 << 40)
 	src := s.again(c.dial)
 	opened = c.taken.Load()
-	if _, err := s.readPart(s.ctx, src, q, s.stored(p), p.Parts[0], nil); err != nil {
+	if _, err := s.readPart(s.ctx, src, q, s.stored(p), p.Parts[0], mark{}); err != nil {
 		s.Fatal(err)
 	}
 	return opened, c.taken.Load()
@@ -79,7 +79,7 @@ func (s *session) readCut(q source.Query, p source.Plan, at int64) error {
 	c := &cutter{}
 	c.left.Store(at)
 	src := s.again(c.dial)
-	_, err := s.readPart(s.ctx, src, q, s.stored(p), p.Parts[0], nil)
+	_, err := s.readPart(s.ctx, src, q, s.stored(p), p.Parts[0], mark{})
 	return err
 }
 

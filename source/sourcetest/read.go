@@ -20,10 +20,12 @@ type got struct {
 	nexts    []mark
 }
 
-// mark is a Next and how many rows had come with it.
+// mark is a Next, how many rows had come with it, and the ordinal in the part of the row
+// after them. The zero mark is the start.
 type mark struct {
-	next []byte
-	rows int
+	next    []byte
+	rows    int
+	ordinal int64
 }
 
 // readAll reads all parts of a plan.
@@ -31,7 +33,7 @@ func (s *session) readAll(src source.Source, q source.Query, p source.Plan) got 
 	s.Helper()
 	var g got
 	for _, part := range p.Parts {
-		one, err := s.readPart(s.ctx, src, q, p, part, nil)
+		one, err := s.readPart(s.ctx, src, q, p, part, mark{})
 		if err != nil {
 			s.Fatalf("read part %s: %v", part.ID, err)
 		}
@@ -43,11 +45,11 @@ func (s *session) readAll(src source.Source, q source.Query, p source.Plan) got 
 }
 
 // readPart reads one part and holds every batch to the contract.
-func (s *session) readPart(ctx context.Context, src source.Source, q source.Query, p source.Plan, part source.Part, from []byte) (got, error) {
+func (s *session) readPart(ctx context.Context, src source.Source, q source.Query, p source.Plan, part source.Part, from mark) (got, error) {
 	s.Helper()
 	var g got
-	ordinal := int64(0)
-	for b, err := range src.Read(ctx, q, p, part, from) {
+	ordinal := from.ordinal
+	for b, err := range src.Read(ctx, q, p, part, from.next) {
 		if err != nil {
 			return g, err
 		}
@@ -57,7 +59,7 @@ func (s *session) readPart(ctx context.Context, src source.Source, q source.Quer
 		g.rejects = append(g.rejects, b.Rejects...)
 		g.filtered += b.Filtered
 		if b.Next != nil {
-			g.nexts = append(g.nexts, mark{append([]byte{}, b.Next...), len(g.lines)})
+			g.nexts = append(g.nexts, mark{append([]byte{}, b.Next...), len(g.lines), ordinal})
 		}
 		b.Release()
 	}

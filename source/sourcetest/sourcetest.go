@@ -96,9 +96,9 @@ type session struct {
 // source may be left.
 func open(t *testing.T, f Fixture) *session {
 	t.Helper()
-	running := goleak.IgnoreCurrent()
-	t.Cleanup(func() { goleak.VerifyNone(t, running) })
 	s := &session{TB: t, fixture: f, place: f.New(t)}
+	running := goleak.IgnoreCurrent() // what the place started is its own
+	t.Cleanup(func() { goleak.VerifyNone(t, running) })
 	ctx, stop := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(stop)
 	s.ctx = ctx
