@@ -1,0 +1,96 @@
+package sqlstore
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/synclinehq/syncline"
+)
+
+// Lane is the lane of a run, which is not locked.
+func (t *Tx) Lane(id string) (string, error) {
+	var lane string
+	found, err := t.one(`select lane from {runs} where id = $1`, []any{id}, &lane)
+	if err == nil && !found {
+		return "", noRun(id)
+	}
+	return lane, wrapf(err, "read the lane of run %s", id)
+}
+
+// LockLane serializes those who start or end runs of a lane. It needs no row: a lane
+// exists only as long as somebody holds it.
+func (t *Tx) LockLane(lane string) error {
+	if t.f.Lane == "" {
+		return nil
+	}
+	if err := t.s.Query(func(Scan) error { return nil }, t.f.Lane, lane); err != nil {
+		return fmt.Errorf("lock lane %s: %w", lane, err)
+	}
+	return nil
+}
+
+// LaneHead is the lane's admitted run.
+func (t *Tx) LaneHead(lane string) (*syncline.Run, error) {
+	r, err := first(t, runFrom, `select `+runCols+` from {runs} where lane = $1 and head`, lane)
+	if err != nil {
+		return nil, fmt.Errorf("read the head of lane %s: %w", lane, err)
+	}
+	return r, nil
+}
+
+// LaneNext is the lane's run that is next to be admitted.
+func (t *Tx) LaneNext(lane string) (*syncline.Run, error) {
+	r, err := first(t, runFrom, `select `+runCols+` from {runs} where lane = $1 and not head and state = 'pending'
+		order by priority, not_before, id limit 1{lock}`, lane)
+	if err != nil {
+		return nil, fmt.Errorf("read the next run of lane %s: %w", lane, err)
+	}
+	return r, nil
+}
+
+// LaneWaiting counts the waiting runs of the lane that go before the given one.
+func (t *Tx) LaneWaiting(lane string, before *syncline.Run) (int, error) {
+	var n int
+	_, err := t.one(`select count(*) from {runs} where lane = $1 and not head and state = 'pending'
+		and (priority, not_before, id) < ($2, $3, $4)`,
+		[]any{lane, before.Priority, micros(before.NotBefore), before.ID}, &n)
+	if err != nil {
+		return 0, fmt.Errorf("count the waiting runs of lane %s: %w", lane, err)
+	}
+	return n, nil
+}
+
+// Claimable selects and locks the runs that a worker may take.
+func (t *Tx) Claimable(f syncline.ClaimFilter) ([]*syncline.Run, error) {
+	now, err := t.Now()
+	if err != nil {
+		return nil, err
+	}
+	q := where{text: `select ` + runCols + ` from {runs}
+		where head and owner = 'engine' and (state = 'pending' or (state = 'suspended' and wait = 'shutdown'))`, any: true}
+	q.and(`(state = 'suspended' or not_before <= ?)`, micros(now))
+	q.and(`kind {any} ? {end}`, t.f.List(f.Kinds))
+	q.and(`(host = '' or host = ?)`, f.Host)
+	if len(f.Only) > 0 {
+		q.and(`pipeline_id {any} ? {end}`, t.f.List(f.Only))
+	}
+	if f.Run != "" {
+		q.and(`id = ?`, f.Run)
+	}
+	q.add(` order by priority, not_before, id limit ?{skip}`, most(f.Limit))
+	all, err := list(t, runFrom, q.text, q.args...)
+	if err != nil {
+		return nil, fmt.Errorf("select claimable runs: %w", err)
+	}
+	return all, nil
+}
+
+// Alarmed selects and locks unfinished runs that ran out of time.
+func (t *Tx) Alarmed(now time.Time, limit int) ([]*syncline.Run, error) {
+	all, err := list(t, runFrom, `select `+runCols+` from {runs} where alarm_at < $1 and alarm_at is not null
+		order by alarm_at limit $2{skip}`, micros(now), most(limit))
+	if err != nil {
+		return nil, fmt.Errorf("select runs past their deadline: %w", err)
+	}
+	return all, nil
+}
