@@ -174,7 +174,8 @@ func (s *Store) Update(ctx context.Context, fn func(syncline.Tx) error) error {
 // Beat extends the leases that are still held, on a connection of its own.
 func (s *Store) Beat(ctx context.Context, held []syncline.Hold, ttl time.Duration) (answers []syncline.BeatAnswer, err error) {
 	err = run(ctx, s.beats, beginBeat, flavor.Write, func(ses *session) error {
-		answers, err = beat(ses, held, ttl)
+		good, err := extend(ses, held, ttl)
+		answers = good.Answers(held)
 		return err
 	})
 	return answers, err
@@ -183,36 +184,37 @@ func (s *Store) Beat(ctx context.Context, held []syncline.Hold, ttl time.Duratio
 // Report stores progress and extends the leases it belongs to.
 func (s *Store) Report(ctx context.Context, reports []syncline.TaskReport, ttl time.Duration) (answers []syncline.BeatAnswer, err error) {
 	err = run(ctx, s.pool, beginUpdate, flavor.Write, func(ses *session) error {
-		tx := sqlstore.NewTx(ses, flavor, nil)
-		answers, err = tx.Report(reports, func(held []syncline.Hold) ([]syncline.BeatAnswer, error) { return beat(ses, held, ttl) })
+		answers, err = sqlstore.NewTx(ses, flavor, nil).Report(reports, func(held []syncline.Hold) (sqlstore.Held, error) {
+			return extend(ses, held, ttl)
+		})
 		return err
 	})
 	return answers, err
 }
 
-// beat finds the rows in the order of their key, so that two beats cannot deadlock.
-func beat(ses *session, held []syncline.Hold, ttl time.Duration) (answers []syncline.BeatAnswer, err error) {
-	const stmt = `with now as materialized (select (extract(epoch from clock_timestamp()) * 1000000)::bigint as us),
-		mine as (select l.run_id, l.part from {leases} l join unnest($1::text[], $2::text[], $3::bigint[]) u(id, part, token)
-			on l.run_id = u.id and l.part = u.part and l.token = u.token order by l.run_id, l.part for update of l)
+// extend locks the rows in the order of their key, so that two beats cannot deadlock.
+func extend(ses *session, held []syncline.Hold, ttl time.Duration) (sqlstore.Held, error) {
+	const stmt = `with mine as (select l.run_id, l.part from {leases} l join unnest($1::text[], $2::text[], $3::bigint[]) u(id, part, token)
+			on l.run_id = u.id and l.part = u.part and l.token = u.token order by l.run_id, l.part for update of l),
+		now as (select (extract(epoch from clock_timestamp()) * 1000000)::bigint as us from (select count(*) from mine) locked)
 		update {leases} l set seen_at = now.us, expires_at = now.us + $4::bigint
-		from mine, now where l.run_id = mine.run_id and l.part = mine.part returning l.run_id, l.part, l.ask`
+		from mine, now where l.run_id = mine.run_id and l.part = mine.part returning l.run_id, l.part, l.token, l.ask`
 	ids, parts, tokens := make([]string, len(held)), make([]string, len(held)), make([]int64, len(held))
 	for i, h := range held {
 		ids[i], parts[i], tokens[i] = h.Run, h.Part, h.Token
 	}
-	err = ses.Query(func(scan sqlstore.Scan) error {
-		var a syncline.BeatAnswer
-		if err := scan(&a.Run, &a.Part, &a.Ask); err != nil {
-			return err
-		}
-		answers = append(answers, a)
-		return nil
+	good := sqlstore.Held{}
+	err := ses.Query(func(scan sqlstore.Scan) error {
+		var h syncline.Hold
+		var ask syncline.Ask
+		err := scan(&h.Run, &h.Part, &h.Token, &ask)
+		good[h] = ask
+		return err
 	}, stmt, ids, parts, tokens, ttl.Microseconds())
 	if err != nil {
 		return nil, fmt.Errorf("extend %d leases: %w", len(held), err)
 	}
-	return answers, nil
+	return good, nil
 }
 
 // Now is the database's clock.
