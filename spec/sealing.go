@@ -44,18 +44,16 @@ func (s Spec) mapTexts(settings json.RawMessage, fn func(Field, string) (string,
 	return sortedJSON(members), nil
 }
 
-// mapTexts keeps what is not of the field's type as it is: finding that out is Check's.
+// mapTexts keeps what is not of the field's type as it is, such as lists within lists:
+// finding that out is Check's.
 func (f Field) mapTexts(raw json.RawMessage, fn func(Field, string) (string, error)) (json.RawMessage, error) {
-	var text *string
-	if json.Unmarshal(raw, &text) == nil && text != nil {
-		mapped, err := fn(f, *text)
-		return json.RawMessage(quote(mapped)), err
+	if text, err := f.mapText(raw, fn); text != nil || err != nil {
+		return text, err
 	}
 	var list []json.RawMessage
 	if json.Unmarshal(raw, &list) == nil && list != nil {
-		var err error
 		for i := range list {
-			if list[i], err = f.mapTexts(list[i], fn); err != nil {
+			if err := f.mapItem(&list[i], fn); err != nil {
 				return nil, err
 			}
 		}
@@ -63,13 +61,34 @@ func (f Field) mapTexts(raw json.RawMessage, fn func(Field, string) (string, err
 	}
 	var members map[string]json.RawMessage
 	if json.Unmarshal(raw, &members) == nil && members != nil {
-		var err error
-		for name := range members {
-			if members[name], err = f.mapTexts(members[name], fn); err != nil {
+		for name, item := range members {
+			if err := f.mapItem(&item, fn); err != nil {
 				return nil, err
 			}
+			members[name] = item
 		}
 		return sortedJSON(members), nil
 	}
 	return raw, nil
+}
+
+func (f Field) mapItem(item *json.RawMessage, fn func(Field, string) (string, error)) error {
+	text, err := f.mapText(*item, fn)
+	if text != nil {
+		*item = text
+	}
+	return err
+}
+
+// mapText is nil when raw is no text.
+func (f Field) mapText(raw json.RawMessage, fn func(Field, string) (string, error)) (json.RawMessage, error) {
+	var text *string
+	if json.Unmarshal(raw, &text) != nil || text == nil {
+		return nil, nil
+	}
+	mapped, err := fn(f, *text)
+	if err != nil {
+		return nil, err
+	}
+	return json.RawMessage(quote(mapped)), nil
 }
