@@ -78,8 +78,9 @@ func (c *Reader) Next() (record.Batch, error) {
 			return record.Batch{}, err
 		}
 	}
-	rec, rejects, err := c.b.Take()
-	return record.Batch{Record: rec, Rejects: rejects, First: first, Next: record.Position{Place: c.s.At(), Row: c.row}}, err
+	b, err := c.b.Take()
+	b.First, b.Next = first, record.Position{Place: c.s.At(), Row: c.row}
+	return b, err
 }
 
 // Close lets go of the memory; batches given out stay valid.
@@ -133,7 +134,7 @@ func codeOf(err error) string {
 
 func (c *Reader) drop(row Row, line int64, code, why string) {
 	sample := row.Raw[:min(len(row.Raw), rows.MaxSample)]
-	c.b.Drop(row.Bytes, rows.Reject{
+	c.b.Drop(int64(len(row.Raw)), rows.Reject{
 		Row: c.row, Key: fmt.Sprintf("%s:%d", c.name, line), Code: code, Message: why, Sample: slices.Clone(sample),
 	})
 	c.row++

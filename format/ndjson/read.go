@@ -59,8 +59,9 @@ func (n *Reader) Next() (record.Batch, error) {
 			return record.Batch{}, err
 		}
 	}
-	rec, rejects, err := n.b.Take()
-	return record.Batch{Record: rec, Rejects: rejects, First: first, Next: record.Position{Place: n.lines.w.At(), Row: n.row}}, err
+	b, err := n.b.Take()
+	b.First, b.Next = first, record.Position{Place: n.lines.w.At(), Row: n.row}
+	return b, err
 }
 
 // Close lets go of the memory; batches given out stay valid.
@@ -116,7 +117,7 @@ func codeOf(err error, code string) string {
 
 func (n *Reader) drop(l line, code string, why error) {
 	sample := l.text[:min(len(l.text), rows.MaxSample)]
-	n.b.Drop(l.size, rows.Reject{
+	n.b.Drop(int64(len(l.text)), rows.Reject{
 		Row: n.row, Key: fmt.Sprintf("%s:%d", n.name, l.number), Code: code, Message: why.Error(), Sample: slices.Clone(sample),
 	})
 	n.row++

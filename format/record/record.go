@@ -24,6 +24,7 @@ type Position struct {
 type Batch struct {
 	Record  arrow.RecordBatch
 	Rejects []rows.Reject
+	Bytes   int64 // of input that its rows took
 	First   int64 // ordinal of its first row
 	Next    Position
 }
@@ -87,16 +88,19 @@ func (b *Builder) Full() bool {
 // Empty says that there is nothing to cut.
 func (b *Builder) Empty() bool { return b.rows == 0 && len(b.Rejects) == 0 }
 
-// Take returns the batch so far, with its rejects, and begins the next one.
-func (b *Builder) Take() (arrow.RecordBatch, []rows.Reject, error) {
-	rec, rejects, dropped := b.b.NewRecordBatch(), b.Rejects, b.dropped
+// Take returns the batch so far, whose First and Next are the caller's to know, and begins
+// the next one.
+func (b *Builder) Take() (Batch, error) {
+	batch, dropped := Batch{Record: b.b.NewRecordBatch(), Rejects: b.Rejects, Bytes: b.bytes}, b.dropped
 	b.rows, b.bytes, b.Rejects, b.dropped = 0, 0, nil, nil
 	if len(dropped) == 0 {
-		return rec, rejects, nil
+		return batch, nil
 	}
-	defer rec.Release()
-	rec, err := without(rec, dropped)
-	return rec, rejects, err
+	all := batch.Record
+	defer all.Release()
+	var err error
+	batch.Record, err = without(all, dropped)
+	return batch, err
 }
 
 // Release lets go of the memory.

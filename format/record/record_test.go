@@ -56,18 +56,18 @@ func TestDroppedRowsLeaveNothing(t *testing.T) {
 			fill(want, n, upTo)
 			want.End(1)
 		}
-		got, rs, err := b.Take()
+		got, err := b.Take()
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer got.Release()
-		expected, _, err := want.Take()
+		defer got.Record.Release()
+		expected, err := want.Take()
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer expected.Release()
-		if len(rs) != rejects || !array.RecordEqual(got, expected) {
-			t.Fatalf("%d rejects and %v, want %d and %v", len(rs), got, rejects, expected)
+		defer expected.Record.Release()
+		if len(got.Rejects) != rejects || !array.RecordEqual(got.Record, expected.Record) {
+			t.Fatalf("%d rejects and %v, want %d and %v", len(got.Rejects), got.Record, rejects, expected.Record)
 		}
 		if !b.Empty() {
 			t.Fatal("not empty after Take")

@@ -21,7 +21,7 @@ var ErrUTF8 = jsontext.ErrUTF8
 // without space around it, for a column. null becomes NULL, save in a json column that
 // has a native type: there it is the value that PostgreSQL keeps apart from NULL, which
 // a writer expresses by leaving the member out. Beyond what AppendJSON writes it reads
-// numbers and booleans given as strings.
+// numbers and booleans given as strings, and as text what stands there.
 func JSONParser(f arrow.Field) (ParseFunc, error) {
 	if _, ok := f.Type.(*extensions.JSONType); ok && rows.Native(f) != "" {
 		return into(appendJSONText, asIs), nil
@@ -44,7 +44,7 @@ func jsonValue(t arrow.DataType) (ParseFunc, error) {
 	case *arrow.ListType:
 		return orNull(plain), nil
 	case *arrow.StringType:
-		return orNull(quoted(plain, "a string")), nil
+		return orNull(loose(plain, t)), nil
 	case *arrow.BinaryType:
 		return orNull(quoted(into((*array.BinaryBuilder).Append, parseBase64), "a string of base64")), nil
 	case *arrow.Date32Type, *arrow.Time64Type, *arrow.TimestampType, *arrow.MonthDayNanoIntervalType, *extensions.UUIDType:
@@ -81,7 +81,7 @@ func quoted(parse ParseFunc, want string) ParseFunc {
 	}
 }
 
-// loose takes numbers and booleans, bare or as strings.
+// loose takes numbers and booleans, bare or as strings, and strings.
 func loose(parse ParseFunc, t arrow.DataType) ParseFunc {
 	var buf []byte
 	return func(b array.Builder, s string) error {
