@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/synclinehq/syncline"
@@ -103,7 +104,7 @@ func (l *Ledger) adopt(tx syncline.Tx, p *syncline.Pipeline, head *syncline.Run)
 	case head.State == syncline.StateRunning:
 		return nil, busy(p, head)
 	case head.State == syncline.StatePending || head.Wait == syncline.WaitShutdown:
-		return head, l.hurry(tx, head)
+		return l.goOn(tx, p, head)
 	}
 	e := syncline.Errorf(syncline.FailedPrecondition, "run %s of pipeline %q waits: %s", head.ID, p.Name, cmp.Or(message(head.Error), "it was put on hold")).Because(string(head.Wait))
 	hint := "syncline runs resume " + head.ID
@@ -113,19 +114,64 @@ func (l *Ledger) adopt(tx syncline.Tx, p *syncline.Pipeline, head *syncline.Run)
 	return nil, e.Try("%s, or syncline runs cancel %s", hint, head.ID)
 }
 
-// hurry lets a run that waits for a retry go on now.
-func (l *Ledger) hurry(tx syncline.Tx, r *syncline.Run) error {
+// goOn lets a run that waits go on now.
+func (l *Ledger) goOn(tx syncline.Tx, p *syncline.Pipeline, r *syncline.Run) (*syncline.Run, error) {
 	now, err := tx.Now()
-	if err != nil || !r.NotBefore.After(now) {
-		return err
+	if err != nil {
+		return nil, err
 	}
-	r.NotBefore = now
-	return tx.PutRun(r)
+	same, err := sameWork(tx, p, r)
+	if err != nil {
+		return nil, err
+	}
+	if !same {
+		return nil, syncline.Errorf(syncline.FailedPrecondition, "run %s of pipeline %q was begun with another definition and has not ended", r.ID, p.Name).
+			Because("definition").Try("end it: syncline runs cancel %s", r.ID)
+	}
+	if r.Revision == p.Revision && !r.NotBefore.After(now) {
+		return r, nil
+	}
+	r.Revision, r.NotBefore = p.Revision, earlier(r.NotBefore, now)
+	return r, tx.PutRun(r)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// sameWork reports whether a run's definition and the pipeline's present one move the same
+// entities between the same places: then only secrets and policies differ, such as a
+// password that was wrong, and the run may go on with the present one.
+func sameWork(tx syncline.Tx, p *syncline.Pipeline, r *syncline.Run) (bool, error) {
+	if r.Revision == p.Revision {
+		return true, nil
+	}
+	was, err := tx.Revision(p.ID, r.Revision)
+	if err != nil {
+		return false, err
+	}
+	old, err := work(*was)
+	if err != nil {
+		return false, err
+	}
+	now, err := work(p.Definition)
+	return old == now, err
+}
+
+func work(d syncline.Definition) (string, error) {
+	doc, err := json.Marshal([]any{d.Source.Kind, d.Source.Shown, d.Destination.Kind, d.Destination.Shown, d.Entities})
+	return string(doc), err
 }
 
 func (l *Ledger) adoptFailed(tx syncline.Tx, p *syncline.Pipeline) (*syncline.Run, error) {
 	newest, err := tx.Runs(syncline.RunFilter{PipelineID: p.ID, Limit: 1})
-	if err != nil || len(newest) == 0 || newest[0].State != syncline.StateFailed || newest[0].Revision != p.Revision {
+	if err != nil || len(newest) == 0 || newest[0].State != syncline.StateFailed {
+		return nil, err
+	}
+	if same, err := sameWork(tx, p, newest[0]); err != nil || !same {
 		return nil, err
 	}
 	now, err := tx.Now()
@@ -137,6 +183,7 @@ func (l *Ledger) adoptFailed(tx syncline.Tx, p *syncline.Pipeline) (*syncline.Ru
 	if err != nil {
 		return nil, err
 	}
+	next.Revision = p.Revision
 	return &next, l.put(tx, *newest[0], &next, m)
 }
 
