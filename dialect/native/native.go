@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -57,6 +58,7 @@ func New(o Options) *API {
 	mux := http.NewServeMux()
 	config := huma.DefaultConfig("Syncline", o.About().Version)
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = Base+"/openapi", "", Base+"/schemas"
+	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	config.CreateHooks = nil // no $schema member in answers: they are read by people too
 	a := &API{o: o, api: humago.New(mux, config), closed: make(chan struct{})}
 	a.pipelines()
@@ -65,6 +67,18 @@ func New(o Options) *API {
 	a.process()
 	a.handler = a.calm(mux)
 	return a
+}
+
+// schemaName tells what the API shows from what the ledger keeps: there is a Run of both.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if t.PkgPath() == reflect.TypeFor[syncline.Run]().PkgPath() {
+		return "Ledger" + name
+	}
+	return name
 }
 
 // Close ends the streams, which otherwise last as long as their readers like.
