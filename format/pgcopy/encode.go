@@ -108,8 +108,10 @@ func (e *Encoder) AppendText(dst []byte, i int) ([]byte, error) {
 			return dst[:start], valueError(c.name, err)
 		}
 		e.scratch = AppendValue(e.scratch[:0], c.array, i)
-		if err := textFault(e.scratch); err != nil {
-			return dst[:start], valueError(c.name, err)
+		if c.write == nil {
+			if err := textFault(string(e.scratch)); err != nil {
+				return dst[:start], valueError(c.name, err)
+			}
 		}
 		dst = appendEscaped(dst, e.scratch)
 	}

@@ -1,8 +1,8 @@
 package pgcopy
 
 import (
-	"bytes"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 
 	"github.com/synclinehq/syncline/rows"
@@ -14,7 +14,7 @@ const maxNumber = 16_000
 
 // jsonbFault says why jsonb would refuse a valid JSON text that json takes: it has no
 // \u0000, no half of a surrogate pair, and only numbers that are a numeric.
-func jsonbFault(text []byte) error {
+func jsonbFault(text string) error {
 	for len(text) > 0 {
 		var err error
 		switch c := text[0]; {
@@ -33,25 +33,25 @@ func jsonbFault(text []byte) error {
 }
 
 // cutString goes past the end of the string that text begins in.
-func cutString(text []byte) ([]byte, error) {
+func cutString(text string) (string, error) {
 	for {
-		at := bytes.IndexAny(text, `"\`)
+		at := strings.IndexAny(text, `"\`)
 		if at < 0 {
-			return nil, nil
+			return "", nil
 		}
 		if text[at] == '"' {
 			return text[at+1:], nil
 		}
 		n, err := escape(text[at:])
 		if err != nil {
-			return nil, err
+			return "", err
 		}
 		text = text[at+n:]
 	}
 }
 
 // escape is the length of the escape sequence at the start of text.
-func escape(text []byte) (int, error) {
+func escape(text string) (int, error) {
 	r, ok := unicodeEscape(text)
 	switch {
 	case !ok:
@@ -67,16 +67,16 @@ func escape(text []byte) (int, error) {
 	return 0, faultf(rows.CodeEncoding, `half of a surrogate pair, which jsonb cannot hold`)
 }
 
-func unicodeEscape(text []byte) (rune, bool) {
+func unicodeEscape(text string) (rune, bool) {
 	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
 		return 0, false
 	}
-	n, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	n, err := strconv.ParseUint(text[2:6], 16, 16)
 	return rune(n), err == nil
 }
 
-func cutJSONNumber(text []byte) ([]byte, error) {
-	end := bytes.IndexFunc(text, func(r rune) bool {
+func cutJSONNumber(text string) (string, error) {
+	end := strings.IndexFunc(text, func(r rune) bool {
 		return (r < '0' || '9' < r) && r != '-' && r != '+' && r != '.' && r != 'e' && r != 'E'
 	})
 	if end < 0 {
@@ -84,15 +84,15 @@ func cutJSONNumber(text []byte) ([]byte, error) {
 	}
 	number := text[:end]
 	exponent := 0
-	if at := bytes.IndexAny(number, "eE"); at >= 0 {
-		n, err := strconv.Atoi(string(number[at+1:]))
+	if at := strings.IndexAny(number, "eE"); at >= 0 {
+		n, err := strconv.Atoi(number[at+1:])
 		if err != nil {
 			n = maxNumber + 1
 		}
 		exponent = max(n, -n)
 	}
 	if exponent > maxNumber || len(number) > maxNumber {
-		return nil, faultf(rows.CodeOutOfRange, "a number that jsonb cannot hold: %.40s", number)
+		return "", faultf(rows.CodeOutOfRange, "a number that jsonb cannot hold: %.40s", number)
 	}
 	return text[end:], nil
 }

@@ -1,7 +1,6 @@
 package pgcopy
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -257,6 +256,3 @@ func scanElements(child *vector, p []byte, n int) error {
 	}
 	return nil
 }
-
-// hasNUL reports the one character that PostgreSQL's text cannot hold.
-func hasNUL(b []byte) bool { return bytes.IndexByte(b, 0) >= 0 }

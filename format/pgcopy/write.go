@@ -1,16 +1,16 @@
 package pgcopy
 
 import (
-	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"math"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/extensions"
 
+	"github.com/synclinehq/syncline/format/jsontext"
 	"github.com/synclinehq/syncline/format/text"
 	"github.com/synclinehq/syncline/rows"
 )
@@ -227,93 +227,105 @@ func stringNumericWriter(target pgType) writer {
 
 func stringJSONWriter(base string) writer {
 	return func(dst []byte, a arrow.Array, i int) ([]byte, error) {
-		s := []byte(a.(*array.String).Value(i))
-		if !json.Valid(s) {
-			return dst, notA("JSON", s)
-		}
-		return putJSON(dst, s, base, false)
+		return putJSON(dst, a.(*array.String).Value(i), base, false)
 	}
 }
 
+// jsonWriter trusts what the server itself made or checked.
 func jsonWriter(f arrow.Field, target pgType) writer {
 	if target.base != "json" && target.base != "jsonb" {
 		return nil
 	}
 	trusted := rows.Native(f) == Native+"jsonb" || rows.Native(f) == Native+target.base
 	return func(dst []byte, a arrow.Array, i int) ([]byte, error) {
-		s := []byte(a.(*extensions.JSONArray).Storage().(*array.String).Value(i))
-		if !trusted && !json.Valid(s) {
-			return dst, notA("JSON", s)
-		}
-		return putJSON(dst, s, target.base, trusted)
+		return putJSON(dst, a.(*extensions.JSONArray).Storage().(*array.String).Value(i), target.base, trusted)
 	}
 }
 
-// putJSON writes JSON that is valid. jsonb has no \u0000, and its numbers are numeric.
-func putJSON(dst, s []byte, base string, trusted bool) ([]byte, error) {
-	if err := textFault(s); err != nil {
-		return dst, err
-	}
-	if base == "json" {
-		return append(dst, s...), nil
-	}
+func putJSON(dst []byte, s, base string, trusted bool) ([]byte, error) {
 	if !trusted {
-		if err := jsonbFault(s); err != nil {
+		if err := jsonFault(s, base); err != nil {
 			return dst, err
 		}
 	}
-	return append(append(dst, 1), s...), nil
+	if err := textFault(s); err != nil {
+		return dst, err
+	}
+	if base == "jsonb" {
+		dst = append(dst, 1) // the version
+	}
+	return append(dst, s...), nil
+}
+
+func jsonFault(s, base string) error {
+	if err := jsontext.Valid(s); err != nil {
+		return faultf(rows.CodeType, "%.64q is no JSON: %v", s, err)
+	}
+	if base == "jsonb" {
+		return jsonbFault(s)
+	}
+	return nil
 }
 
 // textFault says why PostgreSQL would refuse a text.
-func textFault(b []byte) error {
-	if hasNUL(b) {
+func textFault(s string) error {
+	if strings.IndexByte(s, 0) >= 0 {
 		return faultf(rows.CodeEncoding, "NUL, which text in PostgreSQL cannot hold")
 	}
-	if !utf8.Valid(b) {
+	if !utf8.ValidString(s) {
 		return faultf(rows.CodeEncoding, "not UTF-8")
 	}
 	return nil
 }
 
-// textWriter writes the text form of any field. varchar(n) and char(n) count characters;
-// what is longer would be refused, or lose blanks.
+// textWriter writes the text form of any field.
 func textWriter(f arrow.Field, target pgType) writer {
 	if !isText(target.base) {
 		return nil
 	}
-	limit := -1
+	check := textCheck(target)
+	if f.Type.ID() == arrow.STRING {
+		return func(dst []byte, a arrow.Array, i int) ([]byte, error) {
+			s := a.(*array.String).Value(i)
+			return append(dst, s...), check(s)
+		}
+	}
+	return func(dst []byte, a arrow.Array, i int) ([]byte, error) {
+		at := len(dst)
+		dst = AppendValue(dst, a, i)
+		return dst, check(string(dst[at:]))
+	}
+}
+
+// textCheck finds what a text type would refuse, and what char(n) and varchar(n) would
+// cut: they count characters, and blanks beyond the limit go without a word.
+func textCheck(target pgType) func(string) error {
+	limit := math.MaxInt
 	if len(target.mods) == 1 {
 		limit = target.mods[0]
 	}
 	if target.base == "name" {
 		limit = 63
 	}
-	put := AppendValue
-	if f.Type.ID() == arrow.STRING {
-		put = func(dst []byte, a arrow.Array, i int) []byte { return append(dst, a.(*array.String).Value(i)...) }
-	}
-	return func(dst []byte, a arrow.Array, i int) ([]byte, error) {
-		at := len(dst)
-		dst = put(dst, a, i)
-		if err := textFault(dst[at:]); err != nil {
-			return dst, err
+	return func(s string) error {
+		if err := textFault(s); err != nil {
+			return err
 		}
-		if limit >= 0 && len(dst)-at > limit && tooLong(dst[at:], limit, target.base) {
-			return dst, faultf(rows.CodeOutOfRange, "%d characters do not fit %s", utf8.RuneCount(dst[at:]), target)
+		if len(s) > limit && tooLong(s, limit, target.base) {
+			return faultf(rows.CodeOutOfRange, "%d characters do not fit %s", utf8.RuneCountInString(s), target)
 		}
-		return dst, nil
+		return nil
 	}
 }
 
-func tooLong(s []byte, limit int, base string) bool {
+func tooLong(s string, limit int, base string) bool {
 	switch base {
 	case "name":
 		return true // it counts bytes
 	case "character": // blanks at the end are padding
-		s = bytes.TrimRight(s, " ")
+		s = strings.TrimRight(s, " ")
 	}
-	return utf8.RuneCount(s) > limit
+	return utf8.RuneCountInString(s) > limit
 }
 
 func writeBytes(dst []byte, a arrow.Array, i int) ([]byte, error) {
