@@ -76,11 +76,12 @@ func invalid(field, format string, args ...any) *syncline.Error {
 
 func missing(err error) bool { return syncline.CodeOf(err) == syncline.NotFound }
 
-// shown turns the errors of secret into one that a person may see, under a field.
-func shown(field string, err error) error {
+// shown turns the errors of secret into one that a person may see, under the setting.
+func shown(setting string, err error) error {
 	if e, ok := errors.AsType[*secret.Error](err); ok {
-		out := syncline.Errorf(syncline.FailedPrecondition, "%s", e.Message).Of(syncline.ClassConfig).Try("%s", e.Hint)
-		out.Field, out.Err = field, err
+		out := syncline.Errorf(syncline.FailedPrecondition, "the stored %s cannot be opened: %s", setting, e.Message).
+			Of(syncline.ClassConfig).Try("%s", e.Hint)
+		out.Field, out.Err = setting, err
 		return out
 	}
 	return err

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/synclinehq/syncline"
 	"github.com/synclinehq/syncline/registry"
@@ -187,9 +188,10 @@ func checkName(name string) error {
 	if name == "" {
 		return invalid("name", "a pipeline needs a name").Try(hint, maxName)
 	}
+	long := utf8.RuneCountInString(name) > maxName
 	for i, r := range name {
 		ok := unicode.IsLetter(r) || unicode.IsDigit(r) || i > 0 && strings.ContainsRune("._-", r)
-		if !ok || len(name) > maxName {
+		if !ok || long {
 			return invalid("name", "%q cannot be the name of a pipeline", name).Try(hint, maxName)
 		}
 	}

@@ -35,7 +35,7 @@ func IsSealed(text string) bool { return strings.HasPrefix(text, prefix) }
 func (b *Box) Seal(plaintext, what, id string) (string, error) {
 	sealed, err := b.aead.Encrypt([]byte(plaintext), place(what, id))
 	if err != nil {
-		return "", fmt.Errorf("seal %s of %s: %w", what, id, err)
+		return "", fmt.Errorf("seal %s: %w", what, err)
 	}
 	return prefix + base64.RawStdEncoding.EncodeToString(sealed), nil
 }
@@ -47,22 +47,22 @@ var ErrWrongKey = errors.New("sealed with another master key")
 var ErrTampered = errors.New("sealed for another place, or changed since")
 
 // Open decrypts what Seal made for the same place. Its errors, *Error, are one of the two
-// above.
+// above; they do not say which secret it is about.
 func (b *Box) Open(sealed, what, id string) (string, error) {
 	raw, err := base64.RawStdEncoding.DecodeString(strings.TrimPrefix(sealed, prefix))
 	if err != nil || !IsSealed(sealed) || len(raw) < tinkHeader {
-		return "", tampered(what, id)
+		return "", errTampered
 	}
 	if key := binary.BigEndian.Uint32(raw[1:]); !b.has(key) {
 		return "", &Error{
-			Message: fmt.Sprintf("%s of %s was sealed with the master key %08x, this one is %08x", what, id, key, b.ids[0]),
+			Message: fmt.Sprintf("it was sealed with the master key %08x, this one is %08x", key, b.ids[0]),
 			Hint:    "give every server the same master key, or set the secret again",
 			Err:     ErrWrongKey,
 		}
 	}
 	plain, err := b.aead.Decrypt(raw, place(what, id))
 	if err != nil {
-		return "", tampered(what, id)
+		return "", errTampered
 	}
 	return string(plain), nil
 }
@@ -70,13 +70,7 @@ func (b *Box) Open(sealed, what, id string) (string, error) {
 // tinkHeader is Tink's version byte and key id.
 const tinkHeader = 5
 
-func tampered(what, id string) error {
-	return &Error{
-		Message: fmt.Sprintf("%s of %s cannot be opened: it was %s", what, id, ErrTampered),
-		Hint:    "set the secret again",
-		Err:     ErrTampered,
-	}
-}
+var errTampered = &Error{Message: "it was " + ErrTampered.Error(), Hint: "set the secret again", Err: ErrTampered}
 
 func (b *Box) has(id uint32) bool {
 	for _, k := range b.ids {
