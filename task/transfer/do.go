@@ -251,25 +251,19 @@ func (t *transfer) move(ctx context.Context, durable map[string]rows.Position) e
 	return cmp.Or(lanes.Wait(), ctx.Err()) // it may have ended between two parts
 }
 
-// publish makes the load visible. The sum is stored first, for an attempt that finds the
-// load published and has only to say what it amounts to.
+// publish makes the load visible.
 func (t *transfer) publish(ctx context.Context, before []byte) error {
-	sum := t.progress.sum()
-	t.memo.Sum = &sum
-	if err := t.remember(ctx); err != nil {
-		return err
-	}
 	t.progress.phase("publish")
 	if err := t.call.Held(); err != nil {
 		return err
 	}
-	p, err := t.writer.Publish(ctx, t.mark(before), sum, t.progress.phase)
+	p, err := t.writer.Publish(ctx, t.mark(before), t.progress.sum(), t.progress.phase)
 	if err != nil {
 		return fmt.Errorf("publish %s: %w", t.table, err)
 	}
 	t.call.Where(p.Where)
-	t.progress.finish(sum, p.Swept)
-	t.saysPublished(sum, p)
+	t.progress.finish(p.Counts)
+	t.saysPublished(p)
 	return nil
 }
 
@@ -285,11 +279,7 @@ func (t *transfer) mark(before []byte) []byte {
 
 // published ends an attempt whose predecessor published the load and could not say so.
 func (t *transfer) published(at rows.Standing) error {
-	sum := t.call.Task.Stats.Counts
-	if m := recall(t.call.Task.Memo, t.call.Run.Load); m.Sum != nil {
-		sum = *m.Sum
-	}
-	t.progress.finish(sum, at.Swept)
+	t.progress.finish(at.Counts)
 	t.note(syncline.Info, "an earlier attempt had published all rows; nothing was left to do")
 	return nil
 }

@@ -20,9 +20,6 @@ type memo struct {
 	Format rows.Format `json:"format"`
 	Since  []byte      `json:"since,omitempty"`
 	Plan   source.Plan `json:"plan"`
-	// Sum is what all parts counted, stored just before Publish: once the load is published
-	// the destination no longer keeps its positions.
-	Sum *syncline.Counts `json:"sum,omitempty"`
 }
 
 // recall reads what an earlier attempt left; nothing, when it belongs to another load.

@@ -130,14 +130,13 @@ func (p *progress) waited(w waits) {
 }
 
 // finish sets what the published load amounts to.
-func (p *progress) finish(sum syncline.Counts, swept int64) {
+func (p *progress) finish(published syncline.Counts) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i := range p.stats.Parts {
+	for i := range p.stats.Parts { // as the last attempt reported them, if this one moved none
 		p.stats.Parts[i].State, p.stats.Parts[i].Done = syncline.TaskSucceeded, true
 	}
-	sum.Swept = swept
-	p.stats.Counts, p.stats.Phase = sum, "done"
+	p.stats.Counts, p.stats.Phase = published, "done"
 	p.send()
 }
 

@@ -82,7 +82,8 @@ func (t *transfer) saysResumed(at rows.Standing) {
 	t.note(syncline.Info, "goes on after %d%s rows; the rest is read as the source is now", read, of)
 }
 
-func (t *transfer) saysPublished(sum syncline.Counts, p destination.Published) {
+func (t *transfer) saysPublished(p destination.Published) {
+	sum := p.Counts
 	says := fmt.Sprintf("published in %s: %d read, %d inserted, %d updated, %d unchanged", p.Where, sum.Read, sum.Inserted, sum.Updated, sum.Unchanged)
 	for _, more := range []struct {
 		n    int64
