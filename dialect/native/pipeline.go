@@ -12,32 +12,33 @@ import (
 	"github.com/synclinehq/syncline/schedule"
 )
 
-type pipelinePath struct {
+// PipelinePath names a pipeline.
+type PipelinePath struct {
 	Pipeline string `path:"pipeline" doc:"A pipeline's name or id"`
 }
 
 type startInput struct {
-	pipelinePath
+	PipelinePath
 	Body client.Order
 }
 
 type whyQuery struct {
-	pipelinePath
+	PipelinePath
 	At time.Time `query:"at" doc:"Around this time; default: now"`
 }
 
 func (a *API) pipelines() {
 	handle(a, "list-pipelines", http.MethodGet, "/pipelines", "List pipelines by name", a.listPipelines)
-	handle(a, "get-pipeline", http.MethodGet, "/pipelines/{pipeline}", "Read a pipeline", func(ctx context.Context, in *pipelinePath) (client.Pipeline, error) {
+	handle(a, "get-pipeline", http.MethodGet, "/pipelines/{pipeline}", "Read a pipeline", func(ctx context.Context, in *PipelinePath) (client.Pipeline, error) {
 		return drawn(a.pipeline(ctx, in.Pipeline))
 	})
-	handle(a, "delete-pipeline", http.MethodDelete, "/pipelines/{pipeline}", "Remove a pipeline; its runs stay", func(ctx context.Context, in *pipelinePath) (done, error) {
+	handle(a, "delete-pipeline", http.MethodDelete, "/pipelines/{pipeline}", "Remove a pipeline; its runs stay", func(ctx context.Context, in *PipelinePath) (done, error) {
 		return done{true}, a.o.Catalog.Delete(ctx, in.Pipeline)
 	})
-	handle(a, "pause-pipeline", http.MethodPost, "/pipelines/{pipeline}/pause", "Start no more scheduled runs", func(ctx context.Context, in *pipelinePath) (client.Pipeline, error) {
+	handle(a, "pause-pipeline", http.MethodPost, "/pipelines/{pipeline}/pause", "Start no more scheduled runs", func(ctx context.Context, in *PipelinePath) (client.Pipeline, error) {
 		return drawn(a.o.Catalog.Pause(ctx, in.Pipeline))
 	})
-	handle(a, "unpause-pipeline", http.MethodPost, "/pipelines/{pipeline}/unpause", "Start scheduled runs again", func(ctx context.Context, in *pipelinePath) (client.Pipeline, error) {
+	handle(a, "unpause-pipeline", http.MethodPost, "/pipelines/{pipeline}/unpause", "Start scheduled runs again", func(ctx context.Context, in *PipelinePath) (client.Pipeline, error) {
 		return drawn(a.o.Catalog.Unpause(ctx, in.Pipeline))
 	})
 	handle(a, "why", http.MethodGet, "/pipelines/{pipeline}/why", "Say why runs did or did not happen", a.why)

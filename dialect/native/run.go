@@ -13,7 +13,8 @@ import (
 // messagesShown is how many of a run's newest messages come with the run itself.
 const messagesShown = 100
 
-type runPath struct {
+// RunPath names a run. It is exported because the framework fills in nothing else.
+type RunPath struct {
 	Run string `path:"run" doc:"A run's id, the beginning or end of one, or \"last\""`
 }
 
@@ -24,12 +25,12 @@ type runsQuery struct {
 }
 
 type askInput struct {
-	runPath
+	RunPath
 	Body client.Ask
 }
 
 type pageInput struct {
-	runPath
+	RunPath
 	After  int64  `query:"after" minimum:"0" doc:"Only what comes after this seq"`
 	Offset int    `query:"offset" minimum:"0"`
 	Limit  int    `query:"limit" minimum:"0" maximum:"10000" doc:"At most so many; default 100"`
@@ -45,7 +46,7 @@ func (p pageInput) limit() int {
 
 func (a *API) runs() {
 	handle(a, "list-runs", http.MethodGet, "/runs", "List runs, newest first", a.listRuns)
-	handle(a, "get-run", http.MethodGet, "/runs/{run}", "Read a run", func(ctx context.Context, in *runPath) (client.Run, error) {
+	handle(a, "get-run", http.MethodGet, "/runs/{run}", "Read a run", func(ctx context.Context, in *RunPath) (client.Run, error) {
 		d, err := a.find(ctx, in.Run)
 		if err != nil {
 			return client.Run{}, err

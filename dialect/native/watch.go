@@ -26,7 +26,7 @@ func (a *API) watch() {
 		Description: "Server-sent events \"run\", each with the run as it is then, until it has ended; \"error\" when it cannot be read.",
 		Responses:   map[string]*huma.Response{"200": {Content: map[string]*huma.MediaType{"text/event-stream": {}}}},
 	}
-	huma.Register(a.api, op, func(ctx context.Context, in *runPath) (*huma.StreamResponse, error) {
+	huma.Register(a.api, op, func(ctx context.Context, in *RunPath) (*huma.StreamResponse, error) {
 		d, err := a.find(ctx, in.Run)
 		if err != nil {
 			return nil, drawError(ctx, a.o.Log, err)
