@@ -33,13 +33,14 @@ type Conn struct {
 	tls      *libc.TLS
 	db       uintptr
 	patience time.Duration
+	stmts    map[*Stmt]bool
 	ctx      context.Context // of the Watch in progress
 	mu       sync.Mutex      // between an interrupt and Close
 }
 
 // OpenRead opens an existing file. It is never created; nothing can be written.
 func OpenRead(path string) (*Conn, error) {
-	c := &Conn{path: path, class: syncline.ClassSource, patience: Patience, ctx: context.Background()}
+	c := &Conn{path: path, class: syncline.ClassSource, patience: Patience, stmts: map[*Stmt]bool{}, ctx: context.Background()}
 	if err := c.exists(); err != nil {
 		return nil, err
 	}
@@ -56,7 +57,7 @@ func OpenRead(path string) (*Conn, error) {
 
 // OpenWrite opens a file and makes it when it is missing. Its folder must be there.
 func OpenWrite(path string) (*Conn, error) {
-	c := &Conn{path: path, class: syncline.ClassDestination, patience: Patience, ctx: context.Background()}
+	c := &Conn{path: path, class: syncline.ClassDestination, patience: Patience, stmts: map[*Stmt]bool{}, ctx: context.Background()}
 	if err := c.exists(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -155,6 +156,9 @@ func (c *Conn) interrupt() {
 func (c *Conn) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	for s := range c.stmts {
+		s.Close()
+	}
 	if c.db != 0 {
 		if rc := engine.Xsqlite3_close_v2(c.tls, c.db); rc != engine.SQLITE_OK {
 			return c.fail(rc)

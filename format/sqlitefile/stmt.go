@@ -78,7 +78,9 @@ func (c *Conn) prepare(sql string) (s *Stmt, rest string, err error) {
 		}
 	}
 	tail := *(*uintptr)(at(out + 8))
-	return &Stmt{c: c, p: *(*uintptr)(at(out))}, sql[tail-text:], nil
+	s = &Stmt{c: c, p: *(*uintptr)(at(out))}
+	c.stmts[s] = true
+	return s, sql[tail-text:], nil
 }
 
 // Exec runs all statements of sql, the same args bound to each, and gives no rows.
@@ -90,6 +92,7 @@ func (c *Conn) Exec(sql string, args ...any) error {
 		}
 		sql = rest
 		if s.p == 0 { // a comment
+			s.Close()
 			continue
 		}
 		if err := s.run(args, func(*Stmt) error { return nil }); err != nil {
@@ -179,8 +182,13 @@ func (s *Stmt) Reset() {
 	}
 }
 
-// Close frees the statement; a second call does nothing.
+// Close frees the statement, as the end of its connection does; a second call does
+// nothing.
 func (s *Stmt) Close() {
+	if !s.c.stmts[s] {
+		return
+	}
+	delete(s.c.stmts, s)
 	if s.p != 0 {
 		engine.Xsqlite3_finalize(s.c.tls, s.p) // its code repeats what Step said
 		s.p = 0

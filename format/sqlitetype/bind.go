@@ -1,8 +1,6 @@
 package sqlitetype
 
 import (
-	"errors"
-	"math"
 	"strconv"
 	"unsafe"
 
@@ -15,82 +13,76 @@ import (
 	"github.com/synclinehq/syncline/format/typename"
 )
 
-// Binder binds value row of arr to parameter i. Its error says why SQLite cannot hold the
-// value. One Binder serves one goroutine.
-type Binder func(s *sqlitefile.Stmt, i int, arr arrow.Array, row int) error
+// Binder binds value row of arr, which its Screen has let through, to parameter i. One
+// Binder serves one goroutine.
+type Binder func(s *sqlitefile.Stmt, i int, arr arrow.Array, row int)
 
-// errNegativeZero: a column of reals keeps whole numbers as integers, which know no -0.
-var errNegativeZero = errors.New("-0, which SQLite would keep as 0")
-
-// BinderOf returns the Binder of a column into one declared so.
+// BinderOf returns the Binder of a column into one declared so, which FitInto has let
+// through.
 func BinderOf(f arrow.Field, declared string) Binder {
 	bind := binder(f, declared)
-	return func(s *sqlitefile.Stmt, i int, arr arrow.Array, row int) error {
+	return func(s *sqlitefile.Stmt, i int, arr arrow.Array, row int) {
 		if arr.IsNull(row) {
 			s.BindNull(i)
-			return nil
+			return
 		}
-		return bind(s, i, arr, row)
+		bind(s, i, arr, row)
 	}
 }
 
 func binder(f arrow.Field, declared string) Binder {
+	if FitInto(declared, f) == AsText {
+		return bindText()
+	}
 	switch f.Type.ID() {
 	case arrow.INT64:
-		return always(func(s *sqlitefile.Stmt, i int, a *array.Int64, row int) { s.BindInt(i, a.Value(row)) })
+		return of(func(s *sqlitefile.Stmt, i int, a *array.Int64, row int) { s.BindInt(i, a.Value(row)) })
 	case arrow.INT32:
-		return always(func(s *sqlitefile.Stmt, i int, a *array.Int32, row int) { s.BindInt(i, int64(a.Value(row))) })
+		return of(func(s *sqlitefile.Stmt, i int, a *array.Int32, row int) { s.BindInt(i, int64(a.Value(row))) })
 	case arrow.INT16:
-		return always(func(s *sqlitefile.Stmt, i int, a *array.Int16, row int) { s.BindInt(i, int64(a.Value(row))) })
+		return of(func(s *sqlitefile.Stmt, i int, a *array.Int16, row int) { s.BindInt(i, int64(a.Value(row))) })
 	case arrow.BOOL:
-		return always(func(s *sqlitefile.Stmt, i int, a *array.Boolean, row int) { s.Bind(i, a.Value(row)) })
+		return of(func(s *sqlitefile.Stmt, i int, a *array.Boolean, row int) { s.Bind(i, a.Value(row)) })
 	case arrow.FLOAT64:
-		return func(s *sqlitefile.Stmt, i int, arr arrow.Array, row int) error {
-			return bindReal(s, i, arr.(*array.Float64).Value(row))
-		}
+		return of(func(s *sqlitefile.Stmt, i int, a *array.Float64, row int) { bindReal(s, i, a.Value(row)) })
 	case arrow.FLOAT32:
-		return func(s *sqlitefile.Stmt, i int, arr arrow.Array, row int) error {
-			return bindReal(s, i, float64(arr.(*array.Float32).Value(row)))
-		}
+		return of(func(s *sqlitefile.Stmt, i int, a *array.Float32, row int) { bindReal(s, i, float64(a.Value(row))) })
 	case arrow.BINARY:
-		return always(func(s *sqlitefile.Stmt, i int, a *array.Binary, row int) { s.BindBlob(i, a.Value(row)) })
+		return of(func(s *sqlitefile.Stmt, i int, a *array.Binary, row int) { s.BindBlob(i, a.Value(row)) })
 	case arrow.STRING:
 		if Affinity(declared) == Numeric {
-			return always(bindNumeric)
+			return of(bindNumeric)
 		}
-		return always(func(s *sqlitefile.Stmt, i int, a *array.String, row int) { s.BindText(i, a.Value(row)) })
+		return of(func(s *sqlitefile.Stmt, i int, a *array.String, row int) { s.BindText(i, a.Value(row)) })
 	}
 	if arrow.TypeEqual(f.Type, typename.JSON) {
-		return always(func(s *sqlitefile.Stmt, i int, a *extensions.JSONArray, row int) {
-			s.BindText(i, a.Storage().(*array.String).Value(row))
-		})
+		return of(func(s *sqlitefile.Stmt, i int, a *extensions.JSONArray, row int) { s.BindText(i, jsonText(a, row)) })
 	}
-	var buf []byte
-	return always(func(s *sqlitefile.Stmt, i int, a arrow.Array, row int) {
-		buf = text.Append(buf[:0], a, row)
-		s.BindText(i, unsafe.String(unsafe.SliceData(buf), len(buf))) // BindText copies
-	})
+	return bindText()
 }
 
-// always makes a Binder of what holds every value.
-func always[A arrow.Array](bind func(s *sqlitefile.Stmt, i int, a A, row int)) Binder {
-	return func(s *sqlitefile.Stmt, i int, arr arrow.Array, row int) error {
-		bind(s, i, arr.(A), row)
-		return nil
+// of makes a Binder for one type of array.
+func of[A arrow.Array](bind func(s *sqlitefile.Stmt, i int, a A, row int)) Binder {
+	return func(s *sqlitefile.Stmt, i int, arr arrow.Array, row int) { bind(s, i, arr.(A), row) }
+}
+
+func bindText() Binder {
+	var buf []byte
+	return func(s *sqlitefile.Stmt, i int, arr arrow.Array, row int) {
+		buf = text.Append(buf[:0], arr, row)
+		s.BindText(i, unsafe.String(unsafe.SliceData(buf), len(buf))) // it is copied
 	}
 }
+
+func jsonText(a *extensions.JSONArray, row int) string { return a.Storage().(*array.String).Value(row) }
 
 // bindReal holds NaN as text, since the engine makes NULL of the number.
-func bindReal(s *sqlitefile.Stmt, i int, v float64) error {
-	switch {
-	case v != v:
+func bindReal(s *sqlitefile.Stmt, i int, v float64) {
+	if v != v {
 		s.BindText(i, "NaN")
-	case v == 0 && math.Signbit(v):
-		return errNegativeZero
-	default:
-		s.BindReal(i, v)
+		return
 	}
-	return nil
+	s.BindReal(i, v)
 }
 
 // bindNumeric gives a column that turns text into numbers the number itself, when the

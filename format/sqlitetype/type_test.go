@@ -101,14 +101,11 @@ func texts(a arrow.Array) (all []string) {
 // The engine stores the integer 0 for -0.
 func TestNegativeZeroIsRefused(t *testing.T) {
 	t.Parallel()
-	c := open(t)
-	s, err := c.Prepare("select ?")
-	must(t, err)
-	defer s.Close()
 	for _, n := range []string{"FLOAT32", "FLOAT64"} {
 		f := rows.Field("v", named(n), true, "")
-		if err := BinderOf(f, "REAL")(s, 1, build(t, f, []string{"-0"}), 0); err == nil {
-			t.Errorf("%s: -0 was taken", n)
+		screen := ScreenOf(f, "REAL")
+		if in := build(t, f, []string{"-0", "0"}); screen(in, 0) == nil || screen(in, 1) != nil {
+			t.Errorf("%s: -0 is taken, or 0 is not", n)
 		}
 	}
 }
@@ -130,7 +127,7 @@ func insert(t *testing.T, c *sqlitefile.Conn, f arrow.Field, declared string, in
 	defer s.Close()
 	bind := BinderOf(f, declared)
 	for i := range in.Len() {
-		must(t, bind(s, 1, in, i))
+		bind(s, 1, in, i)
 		_, err := s.Step()
 		must(t, err)
 		s.Reset()

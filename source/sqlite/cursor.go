@@ -15,9 +15,6 @@ import (
 	"github.com/synclinehq/syncline/source"
 )
 
-// timed reports whether values of a type stand in order as ISO 8601 text.
-func timed(t arrow.DataType) bool { return t.ID() == arrow.DATE32 || t.ID() == arrow.TIMESTAMP }
-
 // ordered reports whether the file keeps a column's values in the order of their type: as
 // numbers, or as text that sorts as what it means. A decimal that is kept as text does
 // not, a real has NaN.
@@ -31,7 +28,7 @@ func ordered(t arrow.DataType, declared string) bool {
 	case arrow.STRING:
 		return affinity == sqlitetype.Text
 	}
-	return timed(t) || arrow.TypeEqual(t, typename.UUID)
+	return sqlitetype.Timed(t) || arrow.TypeEqual(t, typename.UUID)
 }
 
 // candidates are the columns that people use as cursors, times first; text is taken when
@@ -42,11 +39,11 @@ func candidates(t *table, schema *arrow.Schema) []string {
 		switch {
 		case f.Type.ID() == arrow.STRING || !ordered(f.Type, c.declared) || arrow.TypeEqual(f.Type, typename.UUID):
 			return -1
-		case timed(f.Type) && (strings.Contains(name, "updat") || strings.Contains(name, "modif") || strings.Contains(name, "chang")):
+		case sqlitetype.Timed(f.Type) && (strings.Contains(name, "updat") || strings.Contains(name, "modif") || strings.Contains(name, "chang")):
 			return 0
 		case f.Type.ID() == arrow.TIMESTAMP:
 			return 1
-		case timed(f.Type):
+		case sqlitetype.Timed(f.Type):
 			return 2
 		case slices.Equal(t.key, []string{f.Name}):
 			return 3
@@ -82,7 +79,7 @@ func checkCursor(c *sqlitefile.Conn, t *table, q source.Query) error {
 		return refuse("%s has no column %q to serve as cursor", t.name, q.Cursor)
 	case !ordered(f[0].Type, col.declared):
 		return refuse("column %q of %s is %s, which SQLite does not keep in order", q.Cursor, t.name, typename.Word(f[0].Type))
-	case q.Window != nil && !timed(f[0].Type):
+	case q.Window != nil && !sqlitetype.Timed(f[0].Type):
 		return refuse("column %q of %s is %s: a window needs a time", q.Cursor, t.name, typename.Word(f[0].Type))
 	case !q.Tail:
 		return nil
@@ -111,7 +108,7 @@ func isUnique(c *sqlitefile.Conn, t *table, name string) (bool, error) {
 // behind is a bound so much before a mark. Times are text: it is written as the mark is,
 // to whole seconds and without what follows them, which sorts before all of that second.
 func behind(mark value, t arrow.DataType, overlap time.Duration) value {
-	if overlap <= 0 || !timed(t) || mark == "" || mark[0] != 't' {
+	if overlap <= 0 || !sqlitetype.Timed(t) || mark == "" || mark[0] != 't' {
 		return mark
 	}
 	text := string(mark[1:])
@@ -124,15 +121,6 @@ func behind(mark value, t arrow.DataType, overlap time.Duration) value {
 		}
 	}
 	return mark // an infinity: nothing is before it or everything
-}
-
-// edge writes a moment for comparison with a column's text.
-func edge(at time.Time, t arrow.DataType, separator string) string {
-	at = at.UTC()
-	if t.ID() == arrow.DATE32 {
-		return at.Format("2006-01-02")
-	}
-	return at.Format("2006-01-02" + separator + "15:04:05.999999")
 }
 
 // separator is what stands between date and time in a column; T where it is empty.
@@ -166,7 +154,7 @@ func missing(t *table, e source.Entity) error {
 	for _, f := range e.Schema.Fields() {
 		if _, ok := t.column(f.Name); !ok {
 			return syncline.Errorf(syncline.FailedPrecondition, "column %q of %s is no longer there", f.Name, t.name).
-				Of(syncline.ClassSource).Try("start a new run: it looks at the table anew")
+				Of(syncline.ClassSource).Because("source_changed").Try("start a new run: it looks at the table anew")
 		}
 	}
 	return nil

@@ -138,7 +138,7 @@ func restore(c *sqlitefile.Conn, q source.Query, p source.Plan, part source.Part
 	s := &scan{t: t, q: q, order: order(part.Bounds)}
 	if s.order == byRowid && t.rowid == "" || s.order == byKey && len(t.key) == 0 {
 		return nil, syncline.Errorf(syncline.FailedPrecondition, "%s is not the table it was when this load began", t.name).
-			Of(syncline.ClassSource).Try("start a new run: it looks at the table anew")
+			Of(syncline.ClassSource).Because("source_changed").Try("start a new run: it looks at the table anew")
 	}
 	if s.until, err = unmark(p.Until); err != nil {
 		return nil, err

@@ -44,7 +44,6 @@ type reading struct {
 	yield    func(rows.Batch) bool
 	at       position // of the current row
 	first    int64
-	bytes    int64
 	filtered int64
 }
 
@@ -120,7 +119,6 @@ func (r *reading) row() {
 		return
 	}
 	r.b.End(int64(size))
-	r.bytes += int64(size)
 	r.at.Rows++
 }
 
@@ -135,16 +133,17 @@ func (r *reading) here() {
 
 // cut hands the batch over.
 func (r *reading) cut() error {
-	rec, rejects, err := r.b.Take()
+	taken, err := r.b.Take()
 	if err != nil {
 		return err
 	}
+	rec := taken.Record
 	r.at.Rows, r.at.Filtered = r.at.Rows+r.filtered, r.at.Filtered+r.filtered
 	b := rows.Batch{
-		Format: rows.Arrow, Record: rec, Rows: rec.NumRows(), Bytes: r.bytes, Requests: 1, Filtered: r.filtered,
-		Rejects: rejects, First: r.first, Next: r.at.encode(), Release: rec.Release,
+		Format: rows.Arrow, Record: rec, Rows: rec.NumRows(), Bytes: taken.Bytes, Requests: 1, Filtered: r.filtered,
+		Rejects: taken.Rejects, First: r.first, Next: r.at.encode(), Release: rec.Release,
 	}
-	r.first, r.bytes, r.filtered = r.at.Rows, 0, 0
+	r.first, r.filtered = r.at.Rows, 0
 	if !r.yield(b) {
 		return errStop
 	}
@@ -165,7 +164,6 @@ func (r *reading) reject(column int, err error) {
 	}
 	sample := r.sample()
 	r.b.Drop(int64(len(sample)), rows.Reject{Row: r.at.Rows, Key: r.key(), Code: code, Message: message, Sample: sample})
-	r.bytes += int64(len(sample))
 	r.at.Rows++
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/synclinehq/syncline"
 	"github.com/synclinehq/syncline/format/sqlitefile"
+	"github.com/synclinehq/syncline/format/sqlitetype"
 	"github.com/synclinehq/syncline/source"
 )
 
@@ -39,7 +40,7 @@ func (s *scan) cursorType() arrow.DataType {
 func (s *scan) latest(c *sqlitefile.Conn) (v value, err error) {
 	name := sqlitefile.Quote(s.q.Cursor)
 	sql := "select max(" + name + ") from main." + sqlitefile.Quote(s.t.name)
-	if timed(s.cursorType()) {
+	if sqlitetype.Timed(s.cursorType()) {
 		sql += " where " + name + " < 'inf'"
 	}
 	err = c.Each(func(st *sqlitefile.Stmt) error { v = valueOf(st, 0); return nil }, sql)
@@ -110,8 +111,8 @@ func (s *scan) where() (string, []any) {
 	add := func(cond string, v any) { conds, args = append(conds, name+cond), append(args, v) }
 	switch {
 	case s.q.Window != nil:
-		add(" >= ?", edge(s.q.Window.From, s.cursorType(), s.sep))
-		add(" < ?", edge(s.q.Window.To, s.cursorType(), s.sep))
+		add(" >= ?", sqlitetype.Edge(s.q.Window.From, s.cursorType(), s.sep))
+		add(" < ?", sqlitetype.Edge(s.q.Window.To, s.cursorType(), s.sep))
 	case s.q.Mode != syncline.ModeIncremental:
 		return "", nil
 	case !s.bounded():
@@ -138,7 +139,7 @@ func (s *scan) where() (string, []any) {
 // unmarked matches rows that no mark can be compared with.
 func (s *scan) unmarked() string {
 	name := sqlitefile.Quote(s.q.Cursor)
-	if timed(s.cursorType()) {
+	if sqlitetype.Timed(s.cursorType()) {
 		return "(" + name + " is null or " + name + " >= 'inf')"
 	}
 	return name + " is null"

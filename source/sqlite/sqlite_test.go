@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/synclinehq/syncline/format/sqlitefile"
 	"github.com/synclinehq/syncline/format/sqlitetype"
@@ -87,7 +86,7 @@ func insert(t testing.TB, c *sqlitefile.Conn, name string, rec arrow.RecordBatch
 		}
 		for row := range int(rec.NumRows()) {
 			for i, bind := range binders {
-				put(t, s, bind, i, rec.Column(i), row)
+				bind(s, i+1, rec.Column(i), row)
 			}
 			if _, err := s.Step(); err != nil {
 				return err
@@ -96,14 +95,6 @@ func insert(t testing.TB, c *sqlitefile.Conn, name string, rec arrow.RecordBatch
 		}
 		return nil
 	}))
-}
-
-func put(t testing.TB, s *sqlitefile.Stmt, bind sqlitetype.Binder, i int, column arrow.Array, row int) {
-	if f, ok := column.(*array.Float64); ok && f.IsValid(row) && f.Value(row) == 0 {
-		s.BindReal(i+1, f.Value(row))
-		return
-	}
-	must(t, bind(s, i+1, column, row))
 }
 
 func must(t testing.TB, err error) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/synclinehq/syncline/format/sqlitefile"
+	"github.com/synclinehq/syncline/format/sqlitetype"
 )
 
 // table is a table or view as the file describes it.
@@ -101,8 +102,13 @@ func (t *table) findRowid(c *sqlitefile.Conn) error {
 		return nil
 	}
 	n, err := c.Int("select count(*) from pragma_index_list(?, 'main') where origin = 'pk'", t.name)
-	if err == nil && n == 0 {
-		t.alias, t.rowid = t.key[0], t.key[0]
+	if err != nil || n > 0 {
+		return err
 	}
-	return err
+	t.alias, t.rowid = t.key[0], t.key[0]
+	return c.Each(func(s *sqlitefile.Stmt) error {
+		i := slices.IndexFunc(t.columns, func(c column) bool { return c.name == t.alias })
+		t.columns[i].declared = sqlitetype.KeyDeclared(s.String(0))
+		return nil
+	}, "select sql from sqlite_schema where type = 'table' and name = ?", t.name)
 }
