@@ -41,6 +41,11 @@ var (
 		Local:      func(json.RawMessage) bool { return true },
 		Cursorless: true,
 	}
+	// leaky is a plugin with a slip: it shows its secret.
+	leaky = spec.Spec{
+		Kind: "leaky", Fields: []spec.Field{{Name: "password", Type: spec.Password, Help: "Password."}},
+		Show: func(s json.RawMessage) string { return "leaky://" + field(s, "password") },
+	}
 )
 
 func baseFromURL(u *url.URL) (json.RawMessage, error) {
@@ -101,7 +106,7 @@ func open(settings json.RawMessage) (opened, error) {
 func kinds() *registry.Registry {
 	var sources []source.Kind
 	var destinations []destination.Kind
-	for _, s := range []spec.Spec{base, shelf} {
+	for _, s := range []spec.Spec{base, shelf, leaky} {
 		sources = append(sources, source.Kind{Spec: s, Open: func(_ context.Context, _ source.Env, settings json.RawMessage) (source.Source, error) {
 			return open(settings)
 		}})

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -289,6 +291,26 @@ func TestCursorlessSourcesNeedNoCursor(t *testing.T) {
 	f.put(t, "p", d)
 }
 
+// Incremental every hour, in full at night: the full read may remove what is gone.
+func TestHardDeletesOfAnIncrementalEntity(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	d := example()
+	d.Entities[0].Mode, d.Entities[0].Cursor, d.Entities[0].Deletes = syncline.ModeIncremental, "at", syncline.DeletesHard
+	d.Schedules = append(d.Schedules, syncline.Schedule{Cron: "@daily", Mode: syncline.ModeFull})
+	f.put(t, "p", d)
+}
+
+func TestAPluginCannotShowASecret(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	d := example()
+	d.Source = endpoint("leaky", `{"password":"canary"}`)
+	if p, _ := f.put(t, "p", d); p.Definition.Source.Shown != "leaky://[redacted]" {
+		t.Errorf("got %q", p.Definition.Source.Shown)
+	}
+}
+
 func TestSchedulesKeepTheirSlots(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -320,6 +342,16 @@ func TestSchedulesKeepTheirSlots(t *testing.T) {
 	f.put(t, "p", d)
 	if rows = f.schedules(t, p.ID); rows[1].Enabled || !rows[0].Enabled {
 		t.Errorf("got %+v", rows)
+	}
+	// What it missed while it was off was not to run.
+	err = f.store.Update(t.Context(), func(tx syncline.Tx) error { return tx.SetNextSlot(p.ID, rows[1].Schedule.ID, due) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Schedules[1].Off = false
+	f.put(t, "p", d)
+	if rows = f.schedules(t, p.ID); !rows[1].Enabled || rows[1].NextSlot.Before(time.Now()) {
+		t.Errorf("got %+v", rows[1])
 	}
 }
 
@@ -481,5 +513,32 @@ func TestNoCanaryAnywhere(t *testing.T) {
 		if bytes.Contains(text, []byte("canary")) {
 			t.Errorf("%s holds a secret", file)
 		}
+	}
+}
+
+func TestOneOfManyWritersWins(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	f.put(t, "p", example())
+	var won, lost atomic.Int32
+	var all sync.WaitGroup
+	for i := range 20 {
+		all.Go(func() {
+			d := example()
+			d.KeepRuns = i + 1
+			_, _, err := f.Put(t.Context(), "p", d, catalog.PutOptions{Revision: 1})
+			switch syncline.CodeOf(err) {
+			case "":
+				won.Add(1)
+			case syncline.Aborted:
+				lost.Add(1)
+			default:
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if won.Load() != 1 || lost.Load() != 19 {
+		t.Errorf("%d won, %d lost", won.Load(), lost.Load())
 	}
 }
