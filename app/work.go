@@ -1,0 +1,64 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/synclinehq/syncline/engine"
+)
+
+// Serve works until ctx ends; then it hands back what it holds. The ledger is kept moving
+// and the API served since Open.
+func (a *App) Serve(ctx context.Context) error {
+	return a.worker("", false).Run(ctx)
+}
+
+// Work executes runs of anybody until ctx ends. With once it executes one and returns,
+// reporting whether there was one.
+func (a *App) Work(ctx context.Context, once bool) (bool, error) {
+	err := a.worker("", once).Run(ctx)
+	if errors.Is(err, engine.ErrNothing) {
+		return false, nil
+	}
+	return true, err
+}
+
+// WorkOn executes one run until ctx ends, also if it comes back for another try. While a
+// server holds the ledger the run is left to it; when the server goes, this goes on.
+func (a *App) WorkOn(ctx context.Context, run string) error {
+	for {
+		left, err := a.leftToServer(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err == nil && !left {
+			return a.worker(run, false).Run(ctx)
+		}
+		if !pause(ctx, time.Second) {
+			return nil
+		}
+	}
+}
+
+func (a *App) leftToServer(ctx context.Context) (bool, error) {
+	about, err := a.client.About(ctx)
+	return about.Server && about.PID != a.self.PID, err
+}
+
+func (a *App) worker(run string, once bool) *engine.Worker {
+	self := a.self
+	self.Run = run
+	return engine.NewWorker(engine.WorkerOptions{
+		Door: a.door(), Opener: a.catalogOn(nil), Tasks: a.kinds.Task, Self: self, Log: a.log, Once: once,
+	})
+}
+
+// door is the ledger itself where it stays in this process, else the client, which
+// follows it around.
+func (a *App) door() engine.Door {
+	if s := a.held(); s != nil && (a.o.Server || a.o.Ledger != "") {
+		return s.ledger
+	}
+	return a.client
+}
