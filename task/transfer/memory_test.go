@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -49,7 +50,9 @@ type origin struct {
 	fault   func(ctx context.Context, part string, n int64) error
 	noTotal bool
 
-	read   int64 // rows yielded
+	query  source.Query // the last one planned
+	out    int          // batches that were not released
+	read   int64        // rows yielded
 	closed int
 	opened int
 }
@@ -115,6 +118,7 @@ func (o *origin) Formats(source.Entity) []rows.Format { return o.formats }
 func (o *origin) Plan(_ context.Context, q source.Query) (source.Plan, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.query = q
 	p := source.Plan{Resume: cmp.Or(o.resume, source.ResumeByPart), Why: "rows move", Expected: -1}
 	if q.Cursor != "" {
 		var last int64
@@ -212,11 +216,26 @@ func (o *origin) cut(ctx context.Context, part string, list []row, n, end int64)
 	defer o.mu.Unlock()
 	o.read += end - n
 	b.Record = build.NewRecordBatch()
-	b.Release = b.Record.Release
+	b.Release = o.lend(b.Record)
 	if nth := end / int64(max(o.batch, 1)); o.every <= 1 || nth%int64(o.every) == 0 {
 		b.Next = strconv.AppendInt(nil, end, 10)
 	}
 	return b, nil
+}
+
+// lend counts the batches that are out.
+func (o *origin) lend(rec arrow.RecordBatch) func() {
+	o.out++
+	var once atomic.Bool
+	return func() {
+		if !once.CompareAndSwap(false, true) {
+			panic("a batch was released twice")
+		}
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.out--
+		rec.Release()
+	}
 }
 
 // shelf is a destination in memory.
@@ -345,9 +364,9 @@ func (d *desk) hold() (*stream, error) {
 	return st, nil
 }
 
-func (d *desk) Publish(ctx context.Context, mark []byte, sum syncline.Counts, phase func(string)) (destination.Published, error) {
+func (d *desk) Publish(_ context.Context, mark []byte, sum syncline.Counts, phase func(string)) (destination.Published, error) {
 	phase("build key")
-	if err := cmp.Or(d.step("publish"), ctx.Err()); err != nil {
+	if err := d.step("publish"); err != nil { // ctx may end too late to stop it
 		return destination.Published{}, err
 	}
 	st, err := d.hold()

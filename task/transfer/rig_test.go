@@ -32,7 +32,6 @@ type rig struct {
 	kind   task.Kind
 	entity syncline.EntitySpec
 	loads  int
-	closed func()
 }
 
 const budget = 64 << 20
@@ -67,6 +66,9 @@ func (r *rig) tidy() {
 		r.Error("bytes of the budget were not given back")
 	} else {
 		r.budget.Give(n)
+	}
+	if r.from.out != 0 {
+		r.Errorf("%d batches were not released", r.from.out)
 	}
 	if r.from.opened != r.from.closed || r.to.opened != r.to.closed {
 		r.Errorf("source opened %d times and closed %d; destination %d and %d", r.from.opened, r.from.closed, r.to.opened, r.to.closed)
