@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -68,6 +69,9 @@ func (c *Catalog) derivedName(a Adhoc, p prepared) string {
 func place(e syncline.Endpoint) string {
 	shown, _, _ := strings.Cut(e.Shown, "?")
 	_, shown, _ = strings.Cut(shown, "://")
+	if plain, err := url.PathUnescape(shown); err == nil {
+		shown = plain
+	}
 	base := path.Base(strings.TrimRight(shown, "/"))
 	if base == "." || base == "/" || strings.HasPrefix(base, "*") {
 		base = path.Base(path.Dir(strings.TrimRight(shown, "/")))

@@ -28,6 +28,13 @@ func TestAdhocNames(t *testing.T) {
 	if !regexp.MustCompile(`^mydb-a-public-to-warehouse-[0-9a-f]{8}$`).MatchString(got) {
 		t.Errorf("got %q", got)
 	}
+	for source, want := range map[string]string{
+		"in/*.csv": "in", "in/a.csv.gz": "a", "in/": "in", "/": "shelf", "base://h": "base", "base://h/My_Db": "my-db",
+	} {
+		if got := name(catalog.Adhoc{Source: source, Destination: "out"}); !strings.HasPrefix(got, want+"-to-out-") {
+			t.Errorf("%s: got %q", source, got)
+		}
+	}
 	for what, change := range map[string]func(*catalog.Adhoc){
 		"password":    func(a *catalog.Adhoc) { a.Source = "base://app:other@db/mydb" },
 		"reference":   func(a *catalog.Adhoc) { a.Source = "base://app:${env:X}@db/mydb" },

@@ -64,11 +64,11 @@ func (c *Catalog) prepare(d syncline.Definition) (prepared, []*syncline.Error) {
 	return p, k.problems
 }
 
-// bad adds a problem.
-func (k *checker) bad(field, format string, args ...any) *syncline.Error {
+// bad adds a problem; the hint is the next step, "" if the message says it already.
+func (k *checker) bad(field, hint, format string, args ...any) {
 	e := invalid(field, format, args...)
+	e.Hint = hint
 	k.problems = append(k.problems, e)
-	return e
 }
 
 func (k *checker) fill() {
@@ -100,7 +100,7 @@ func (k *checker) add(field string, err error) {
 		k.problems = append(k.problems, e)
 		return
 	}
-	k.bad(field, "%s", err)
+	k.bad(field, "", "%s", err)
 }
 
 func (k *checker) words() {
@@ -121,10 +121,11 @@ func word[W ~string](k *checker, field string, value W, known ...W) {
 		}
 	}
 	name := field[strings.LastIndexByte(field, '.')+1:]
-	e := k.bad(field, "%s is %q; it must be one of %s", name, string(value), strings.Join(words, ", "))
+	hint := ""
 	if near := spec.Nearest(string(value), words); near != "" {
-		e.Hint = fmt.Sprintf("did you mean %q?", near)
+		hint = fmt.Sprintf("did you mean %q?", near)
 	}
+	k.bad(field, hint, "%s is %q; it must be one of %s", name, string(value), strings.Join(words, ", "))
 }
 
 func (k *checker) numbers() {
@@ -134,13 +135,13 @@ func (k *checker) numbers() {
 	k.within("keep_runs", d.KeepRuns, maxCount)
 	k.within("keep_days", d.KeepDays, maxCount)
 	if d.Deadline < 0 {
-		k.bad("deadline", "deadline is negative")
+		k.bad("deadline", "", "deadline is negative")
 	}
 }
 
 func (k *checker) within(field string, n, most int) {
 	if n < 0 || n > most {
-		k.bad(field, "%s is %d; it must be between 0 and %d", field, n, most)
+		k.bad(field, "", "%s is %d; it must be between 0 and %d", field, n, most)
 	}
 }
 
@@ -157,7 +158,7 @@ func (k *checker) schedules() {
 		word(k, field+".misfire", s.Misfire, syncline.MisfireLatest, syncline.MisfireNone)
 		s.ID = cmp.Or(s.ID, scheduleID(*s))
 		if ids[s.ID] {
-			k.bad(field, "the schedule %s is there twice", s.ID).Try("leave one of them out")
+			k.bad(field, "leave one of them out", "the schedule %s is there twice", s.ID)
 		}
 		ids[s.ID] = true
 		if s.Mode == syncline.ModeIncremental {
@@ -170,8 +171,8 @@ func (k *checker) schedules() {
 func (k *checker) canBeIncremental(field string) {
 	for _, e := range k.d.Entities {
 		if e.Cursor == "" && !k.cursorless() {
-			k.bad(field+".mode", "the schedule reads incrementally, but entity %q has no cursor", e.Name).
-				Try("give the entity a cursor: the column that moves with every change")
+			k.bad(field+".mode", "give the entity a cursor: the column that moves with every change",
+				"the schedule reads incrementally, but entity %q has no cursor", e.Name)
 		}
 	}
 }

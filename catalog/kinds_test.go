@@ -37,7 +37,7 @@ var (
 		Kind: "shelf", Summary: "A folder.", Schemes: []string{"file"},
 		Fields:     []spec.Field{{Name: "path", Type: spec.String, Required: true, Help: "The folder."}},
 		FromURL:    func(u *url.URL) (json.RawMessage, error) { return json.Marshal(map[string]string{"path": u.Path}) },
-		Show:       func(s json.RawMessage) string { return "file://" + field(s, "path") },
+		Show:       func(s json.RawMessage) string { return (&url.URL{Scheme: "file", Path: field(s, "path")}).String() },
 		Local:      func(json.RawMessage) bool { return true },
 		Cursorless: true,
 	}
