@@ -120,23 +120,30 @@ func backup(ctx context.Context, db *sql.DB, path string) func(int64) error {
 }
 
 // View runs fn in a snapshot on one of the readers.
-func (d *DB) View(ctx context.Context, fn func(syncline.Tx) error) (err error) {
+func (d *DB) View(ctx context.Context, fn func(syncline.Tx) error) error {
 	ctx, stop := sqlstore.Bound(ctx)
 	defer stop()
 	c, err := d.reader(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { d.readers <- c }()
+	s := &session{conn: c, ctx: ctx, stmtCtx: ctx}
+	defer d.giveBack(s)
 	if err := c.run("begin"); err != nil {
 		return fmt.Errorf("begin to read the ledger: %w", explain(err))
 	}
-	s := &session{conn: c, ctx: ctx, stmtCtx: ctx}
-	defer func() {
-		s.end()
-		err = errors.Join(err, c.run("rollback"))
-	}()
 	return sqlstore.Call(fn, sqlstore.NewTx(s, flavor, d.now))
+}
+
+// giveBack ends a reader's transaction. A reader that cannot end it is replaced.
+func (d *DB) giveBack(s *session) {
+	s.end()
+	c := s.conn
+	if err := c.run("rollback"); err != nil {
+		_ = c.Close()
+		c = nil
+	}
+	d.readers <- c
 }
 
 func (d *DB) reader(ctx context.Context) (*conn, error) {

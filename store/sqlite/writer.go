@@ -85,7 +85,7 @@ func (w *writer) do(ctx context.Context, fn func(*session) error) error {
 	for {
 		select {
 		case t := <-o.turn:
-			t.said <- fn(t.s)
+			t.take(fn)
 		case err := <-o.result:
 			return err
 		case <-late:
@@ -94,6 +94,15 @@ func (w *writer) do(ctx context.Context, fn func(*session) error) error {
 			return errUnknown(ctx)
 		}
 	}
+}
+
+var errExited = errors.New("a goroutine ended in a transaction of the ledger")
+
+// take makes the change and says how it went, also when fn ends its goroutine.
+func (t turn) take(fn func(*session) error) {
+	err := errExited
+	defer func() { t.said <- err }()
+	err = fn(t.s)
 }
 
 // errUnknown answers a caller whose change may yet become durable.

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -61,23 +60,15 @@ func (t *Tx) clock() (time.Time, error) {
 	return fromMicros(us), err
 }
 
-// Call runs fn and turns a panic, or a goroutine that ends in it, into an error: other
-// people's changes share the connection that fn used.
+// Call runs fn and turns a panic into an error: other people's changes may share the
+// connection that fn used.
 func Call(fn func(syncline.Tx) error, t *Tx) (err error) {
-	returned := false
 	defer func() {
-		if returned {
-			return
-		}
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic in a transaction of the ledger: %v\n%s", p, debug.Stack())
-			return
 		}
-		err = errors.New("a goroutine ended in a transaction of the ledger")
 	}()
-	err = fn(t)
-	returned = true
-	return err
+	return fn(t)
 }
 
 // one reads a single row into dest and reports whether there is one.

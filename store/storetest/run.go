@@ -1,0 +1,287 @@
+package storetest
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/synclinehq/syncline"
+)
+
+var runChecks = []check{
+	{"a run keeps every field", runFields},
+	{"runs compare and swap", runSwap},
+	{"what is unique about a run", runUnique},
+	{"runs are listed in pages, the newest first", runPages},
+	{"runs are listed by what a filter asks", runFilters},
+	{"a run is found by either end of its id", runLike},
+	{"a deleted run leaves nothing", runDelete},
+	{"retention takes the old and the surplus", prunable},
+	{"alarms ring for unfinished runs only", alarmed},
+}
+
+func (t *T) run(id string) *syncline.Run {
+	t.Helper()
+	return get(t, func(tx syncline.Tx) (*syncline.Run, error) { return tx.Run(id) })
+}
+
+func (t *T) runs(f syncline.RunFilter) []string {
+	t.Helper()
+	return ids(get(t, func(tx syncline.Tx) ([]*syncline.Run, error) { return tx.Runs(f) }))
+}
+
+func runFields(t *T) {
+	r := filled[syncline.Run](t)
+	t.insert(r)
+	equal(t.T, "version", r.Version, 1)
+	equal(t.T, "inserted", t.run(r.ID), r)
+	equal(t.T, "by key", get(t, func(tx syncline.Tx) (*syncline.Run, error) { return tx.RunByDedupeKey(r.DedupeKey) }), r)
+	equal(t.T, "lane", get(t, func(tx syncline.Tx) (string, error) { return tx.Lane(r.ID) }), r.Lane)
+	bare := &syncline.Run{ID: r.ID, Version: 1}
+	t.update(func(tx syncline.Tx) error { return tx.PutRun(bare) })
+	equal(t.T, "emptied", t.run(r.ID), &syncline.Run{ID: r.ID, Version: 2})
+	r.Version = 2
+	t.update(func(tx syncline.Tx) error { return tx.PutRun(r) })
+	equal(t.T, "filled again", t.run(r.ID), r)
+}
+
+func runSwap(t *T) {
+	r := run("r")
+	t.insert(r)
+	mine, theirs := *r, *r
+	mine.Why = "mine"
+	t.update(func(tx syncline.Tx) error { return tx.PutRun(&mine) })
+	equal(t.T, "version", mine.Version, 2)
+	t.update(func(tx syncline.Tx) error {
+		refused(t.T, tx.PutRun(&theirs), syncline.Aborted, `"r"`)
+		refused(t.T, tx.PutRun(run("absent", func(r *syncline.Run) { r.Version = 1 })), syncline.NotFound, "absent")
+		mine.Worker = "w"
+		return tx.PutRun(&mine)
+	})
+	equal(t.T, "stored", t.run("r"), &mine)
+	t.view(func(tx syncline.Tx) error {
+		_, err := tx.Run("absent")
+		refused(t.T, err, syncline.NotFound, "absent")
+		_, err = tx.Lane("absent")
+		refused(t.T, err, syncline.NotFound, "absent")
+		_, err = tx.RunByDedupeKey("no key")
+		refused(t.T, err, syncline.NotFound, "no key")
+		return nil
+	})
+}
+
+func runUnique(t *T) {
+	one := run("one", func(r *syncline.Run) { r.Lane, r.DedupeKey = "l", "k" })
+	two := run("two", func(r *syncline.Run) { r.Lane, r.Head = "l", false })
+	t.insert(one, two)
+	t.update(func(tx syncline.Tx) error {
+		refused(t.T, tx.InsertRun(run("one")), syncline.AlreadyExists, `"one"`)
+		refused(t.T, tx.InsertRun(run("x", func(r *syncline.Run) { r.DedupeKey = "k" })), syncline.AlreadyExists, `"k"`)
+		refused(t.T, tx.InsertRun(run("x", func(r *syncline.Run) { r.Lane = "l" })), syncline.AlreadyExists, `"l"`)
+		head := *two
+		head.Head = true
+		refused(t.T, tx.PutRun(&head), syncline.AlreadyExists, `"l"`)
+		keyed := *two
+		keyed.DedupeKey = "k"
+		refused(t.T, tx.PutRun(&keyed), syncline.AlreadyExists, `"k"`)
+		one.Head = false
+		must(t, tx.PutRun(one)) // with its own key
+		return tx.PutRun(&head)
+	})
+	t.insert(run("x"), run("y")) // no keys: not unique
+	equal(t.T, "head", get(t, func(tx syncline.Tx) (*syncline.Run, error) { return tx.LaneHead("l") }).ID, "two")
+}
+
+func runPages(t *T) {
+	var want []string
+	for i := range 25 {
+		r := run(name("r", i), func(r *syncline.Run) { r.CreatedAt = at(i / 3) }) // some at the same time
+		t.insert(r)
+		want = append(want, r.ID)
+	}
+	slices.Reverse(want)
+	var seen []string
+	for f := (syncline.RunFilter{Limit: 4}); ; {
+		page := get(t, func(tx syncline.Tx) ([]*syncline.Run, error) { return tx.Runs(f) })
+		if len(page) == 0 {
+			break
+		}
+		seen = append(seen, ids(page)...)
+		last := page[len(page)-1]
+		f.BeforeAt, f.BeforeID = last.CreatedAt, last.ID
+		t.insert(run(name("z", len(seen)), func(r *syncline.Run) { r.CreatedAt = at(1000) })) // shifts nothing
+	}
+	equal(t.T, "all", seen, want)
+	equal(t.T, "default page", len(t.runs(syncline.RunFilter{})), 32)
+}
+
+func runFilters(t *T) {
+	states := []syncline.State{"pending", "running", "suspended", "succeeded", "failed", "canceled", "skipped"}
+	for i, s := range states {
+		for j, p := range []string{"p", "q"} {
+			t.insert(run(name(p, i), func(r *syncline.Run) {
+				r.PipelineID, r.State, r.CreatedAt = p, s, at(2*i+j)
+				if p == "q" {
+					r.Parent = &syncline.Parent{Run: "p0003"}
+				}
+			}))
+		}
+	}
+	for what, c := range map[string]struct {
+		f    syncline.RunFilter
+		want []string
+	}{
+		"pipeline":            {syncline.RunFilter{PipelineID: "p", Limit: 2}, []string{"p0006", "p0005"}},
+		"state":               {syncline.RunFilter{States: states[4:5]}, []string{"q0004", "p0004"}},
+		"states":              {syncline.RunFilter{States: states[3:6], Limit: 3}, []string{"q0005", "p0005", "q0004"}},
+		"pipeline and states": {syncline.RunFilter{PipelineID: "q", States: states[3:5]}, []string{"q0004", "q0003"}},
+		"parent":              {syncline.RunFilter{ParentRun: "p0003", Limit: 1}, []string{"q0006"}},
+		"unfinished":          {syncline.RunFilter{UnfinishedIn: true}, []string{"q0002", "p0002", "q0001", "p0001", "q0000", "p0000"}},
+		"unfinished of states": {syncline.RunFilter{UnfinishedIn: true, States: []syncline.State{"running", "failed"}},
+			[]string{"q0001", "p0001"}},
+		"unfinished of final": {syncline.RunFilter{UnfinishedIn: true, States: states[4:5]}, []string{}},
+		"unfinished of pipeline": {syncline.RunFilter{UnfinishedIn: true, PipelineID: "p"},
+			[]string{"p0002", "p0001", "p0000"}},
+		"before": {syncline.RunFilter{States: states[:2], BeforeAt: at(2), BeforeID: "p0001"}, []string{"q0000", "p0000"}},
+		"none":   {syncline.RunFilter{PipelineID: "absent"}, []string{}},
+	} {
+		equal(t.T, what, t.runs(c.f), c.want)
+	}
+}
+
+func runLike(t *T) {
+	for _, id := range []string{"019a-1111-aaaa", "019a-2222-bbbb", "019b-3333-aaaa", "aaaa-4444-ä%_x", "%"} {
+		t.insert(run(id))
+	}
+	for fragment, want := range map[string]string{
+		"019a": "019a-1111-aaaa 019a-2222-bbbb", "aaaa": "019a-1111-aaaa 019b-3333-aaaa aaaa-4444-ä%_x",
+		"ä%_x": "aaaa-4444-ä%_x", "%": "%", "_": "", "1111": "", "019a-1111-aaaa": "019a-1111-aaaa", "": "",
+	} {
+		found := ids(get(t, func(tx syncline.Tx) ([]*syncline.Run, error) { return tx.RunsLike(fragment, 10) }))
+		slices.Sort(found)
+		equal(t.T, fragment, strings.Join(found, " "), want)
+	}
+	equal(t.T, "limit", len(get(t, func(tx syncline.Tx) ([]*syncline.Run, error) { return tx.RunsLike("019a", 1) })), 1)
+}
+
+func runDelete(t *T) {
+	t.put(pipeline("p"))
+	for _, id := range []string{"r", "other"} {
+		t.insert(run(id))
+		t.hang(id)
+	}
+	t.update(func(tx syncline.Tx) error { return tx.DeleteRun("r") })
+	for id, n := range map[string]int{"r": 0, "other": 1} {
+		equal(t.T, "what hangs on "+id, t.hanging(id), []int{n, n, n, n, n, n})
+	}
+	// Its stats went with its tasks: a task of the same name begins anew.
+	t.update(func(tx syncline.Tx) error { return tx.PutTask(&syncline.Task{RunID: "r", Name: "task"}) })
+	equal(t.T, "stats", get(t, func(tx syncline.Tx) (*syncline.Task, error) { return tx.Task("r", "task") }).Stats.Expected, 0)
+	refused(t.T, t.Update(t.Context(), func(tx syncline.Tx) error { return tx.DeleteRun("r") }), syncline.NotFound, `"r"`)
+}
+
+// hang gives a run one of everything.
+func (t *T) hang(id string) {
+	t.Helper()
+	t.update(func(tx syncline.Tx) error {
+		must(t, tx.PutTask(&syncline.Task{RunID: id, Name: "task"}))
+		must(t, tx.PutStats(id, "task", syncline.Stats{Expected: 7}))
+		must(t, tx.PutLease(syncline.Lease{Run: id, Token: 1}))
+		must(t, tx.AppendEvents(syncline.Event{RunID: id, Seq: 1}))
+		must(t, tx.AppendMessages(syncline.Message{RunID: id, Seq: 1}))
+		_, err := tx.PutRejects(syncline.Reject{RunID: id, Task: "task"})
+		must(t, err)
+		_, err = tx.InsertSlot(syncline.Slot{PipelineID: "p", ScheduleID: id, At: day, RunID: id})
+		return err
+	})
+}
+
+func (t *T) hanging(id string) (n []int) {
+	t.Helper()
+	t.view(func(tx syncline.Tx) error {
+		tasks, err := tx.Tasks(id)
+		must(t, err)
+		leases, err := tx.Leases(id)
+		must(t, err)
+		events, err := tx.Events(id, 0, 10)
+		must(t, err)
+		messages, err := tx.Messages(id, 0, 10)
+		must(t, err)
+		rejects, err := tx.Rejects(id, "", 0, 10)
+		must(t, err)
+		slots, err := tx.SlotsBetween("p", day, day, 10)
+		must(t, err)
+		slots = slices.DeleteFunc(slots, func(s syncline.Slot) bool { return s.RunID != id })
+		n = []int{len(tasks), len(leases), len(events), len(messages), len(rejects), len(slots)}
+		return nil
+	})
+	return n
+}
+
+func prunable(t *T) {
+	for i := range 12 {
+		t.insert(run(name("r", i), func(r *syncline.Run) {
+			r.CreatedAt, r.State, r.EndedAt = at(i), syncline.StateSucceeded, at(i+1)
+			switch i {
+			case 1: // old, but alive
+				r.State, r.EndedAt = syncline.StateRunning, time.Time{}
+			case 2:
+				r.State = syncline.StateFailed
+			case 3: // began early and ended late
+				r.EndedAt = at(100)
+			case 4:
+				r.State = syncline.StateSkipped
+			}
+		}), run(name("other", i), func(r *syncline.Run) {
+			r.PipelineID, r.CreatedAt, r.State, r.EndedAt = "q", at(i), syncline.StateSucceeded, at(i)
+		}))
+	}
+	for what, c := range map[string]struct {
+		keep   int
+		cutoff time.Time
+		limit  int
+		want   string
+	}{
+		"no limits":  {0, time.Time{}, 100, ""},
+		"by age":     {0, at(6), 100, "r0000 r0002 r0004"},
+		"by number":  {7, time.Time{}, 100, "r0000 r0002 r0003 r0004"},
+		"enough":     {11, time.Time{}, 100, ""},
+		"one over":   {10, time.Time{}, 100, "r0000"},
+		"both":       {9, at(6), 100, "r0000 r0002 r0004"},
+		"both, more": {7, at(2), 100, "r0000 r0002 r0003 r0004"},
+		"limited":    {2, at(6), 4, "r0000 r0002 r0003 r0004"},
+	} {
+		got := get(t, func(tx syncline.Tx) ([]string, error) { return tx.Prunable("p", c.keep, c.cutoff, c.limit) })
+		slices.Sort(got)
+		equal(t.T, what, strings.Join(got, " "), c.want)
+	}
+}
+
+func alarmed(t *T) {
+	mk := func(id string, s syncline.State, deadline, cancelBy time.Time) *syncline.Run {
+		return run(id, func(r *syncline.Run) { r.State, r.Deadline, r.Facts.CancelBy = s, deadline, cancelBy })
+	}
+	late := mk("late", syncline.StateRunning, at(5), at(1))
+	t.insert(
+		mk("none", syncline.StateRunning, time.Time{}, time.Time{}),
+		mk("cancel", syncline.StateRunning, time.Time{}, at(3)),
+		mk("deadline", syncline.StateSuspended, at(2), at(9)),
+		late,
+		mk("ended", syncline.StateFailed, at(1), at(1)),
+		mk("future", syncline.StatePending, at(10), time.Time{}),
+	)
+	ring := func(now time.Time, limit int) (got []string) {
+		t.update(func(tx syncline.Tx) error {
+			runs, err := tx.Alarmed(now, limit)
+			got = ids(runs)
+			return err
+		})
+		return got
+	}
+	equal(t.T, "all that are due, in their order", ring(at(9), 10), []string{"late", "deadline", "cancel"})
+	equal(t.T, "limited", ring(at(9), 1), []string{"late"})
+	equal(t.T, "not yet past", ring(at(1), 10), []string{})
+	late.State = syncline.StateCanceled
+	t.update(func(tx syncline.Tx) error { return tx.PutRun(late) })
+	equal(t.T, "ended since", ring(at(9), 10), []string{"deadline", "cancel"})
+}
