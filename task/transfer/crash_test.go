@@ -30,7 +30,7 @@ type variant struct {
 var variants = []variant{
 	{name: "replace", set: func(*rig) {}},
 	{name: "parts", set: func(r *rig) { r.from.parts = 3 }},
-	{name: "many parts", set: func(r *rig) { r.from.parts = 7 }},
+	{name: "many parts", set: func(r *rig) { r.from.parts, r.lanes = 7, 1 }},
 	{name: "few positions", set: func(r *rig) { r.from.every = 3 }},
 	{name: "append", set: func(r *rig) { r.entity.Write = syncline.Append }},
 	{name: "upsert", set: func(r *rig) { r.entity.Write = syncline.Upsert; r.from.parts = 2 }},
@@ -110,7 +110,7 @@ func goesOn(t *testing.T, r *rig, v variant, rec *tasktest.Recorder, at int) {
 	if s.Attempted != again {
 		t.Errorf("step %d: the second attempt read %d rows and says %d", at, again, s.Attempted)
 	}
-	lanes := int64(min(max(r.from.parts, 1), 3) * max(r.from.every, 1))
+	lanes := int64(min(max(r.from.parts, 1), r.lanes) * max(r.from.every, 1))
 	if limit := n - durable + lanes*2*int64(r.from.batch); again > limit && !v.anew {
 		t.Errorf("step %d: the second attempt read %d rows, %d were left", at, again, n-durable)
 	}
@@ -246,6 +246,7 @@ func TestEndOfContextWhereverItStands(t *testing.T) {
 		"source": func(r *rig, _ context.Context) {
 			r.from.fault = func(ctx context.Context, _ string, n int64) error {
 				if n == 50 {
+					r.to.waitFor(5) // nothing is on its way that could fail otherwise
 					stuck <- struct{}{}
 					<-ctx.Done()
 					return syncline.Errorf(syncline.Unavailable, "connection closed").Again()

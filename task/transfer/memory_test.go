@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -503,6 +504,19 @@ func (p *pen) commit(ctx context.Context, done bool) (rows.Position, error) {
 	p.mu.Unlock()
 	p.end()
 	return p.at, p.step("committed")
+}
+
+// waitFor waits until so many commits were made.
+func (s *shelf) waitFor(commits int) {
+	for {
+		s.mu.Lock()
+		n := s.commits
+		s.mu.Unlock()
+		if n >= commits {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 func (p *pen) apply(st *stream) (c syncline.Counts) {

@@ -32,13 +32,14 @@ type rig struct {
 	kind   task.Kind
 	entity syncline.EntitySpec
 	loads  int
+	lanes  int
 }
 
 const budget = 64 << 20
 
 func setup(t *testing.T, n int, more ...func(*rig)) *rig {
 	t.Helper()
-	r := &rig{T: t, from: &origin{tables: map[string][]row{"db.orders": orders(0, n)}, batch: 10, parts: 1}, to: newShelf(), budget: rows.NewBudget(budget)}
+	r := &rig{T: t, from: &origin{tables: map[string][]row{"db.orders": orders(0, n)}, batch: 10, parts: 1}, to: newShelf(), lanes: 3, budget: rows.NewBudget(budget)}
 	r.entity = syncline.EntitySpec{Name: "db.orders"}
 	for _, m := range more {
 		m(r)
@@ -46,7 +47,7 @@ func setup(t *testing.T, n int, more ...func(*rig)) *rig {
 	r.kind = transfer.New(transfer.Options{
 		Sources:      func(string) (source.Kind, bool) { return r.from.kind(), true },
 		Destinations: func(string) (destination.Kind, bool) { return r.to.kind(), true },
-		Env:          env(), Memory: r.budget, Lanes: 3,
+		Env:          env(), Memory: r.budget, Lanes: r.lanes,
 	})
 	leaks := goleak.IgnoreCurrent()
 	t.Cleanup(func() {
