@@ -42,13 +42,27 @@ func ConnectVia(ctx context.Context, dial Dial, s Settings, parameters map[strin
 	if err != nil {
 		return nil, s.connectError(err)
 	}
-	for name, value := range parameters {
-		if _, err := conn.Exec(ctx, "select set_config($1, $2, false)", name, value); err != nil {
-			_ = conn.Close(ctx)
-			return nil, s.connectError(fmt.Errorf("set %s: %w", name, err))
-		}
+	if err := set(ctx, conn, parameters); err != nil {
+		_ = conn.Close(ctx)
+		return nil, s.connectError(err)
 	}
 	return conn, nil
+}
+
+// set gives a session its parameters in one round trip.
+func set(ctx context.Context, conn *pgx.Conn, parameters map[string]string) error {
+	if len(parameters) == 0 {
+		return nil
+	}
+	names, values := []string{}, []string{}
+	for name, value := range parameters {
+		names, values = append(names, name), append(values, value)
+	}
+	_, err := conn.Exec(ctx, "select set_config(n, v, false) from unnest($1::text[], $2::text[]) p(n, v)", names, values)
+	if err != nil {
+		return fmt.Errorf("set the session's parameters: %w", err)
+	}
+	return nil
 }
 
 // config takes everything from the settings and nothing from the process's environment:

@@ -24,8 +24,8 @@ func State(err error) string {
 // Lost reports whether err means that the connection is gone, so that the fate of the
 // statement is unknown: it may have been done.
 func Lost(err error) bool {
-	if state := State(err); state != "" {
-		return strings.HasPrefix(state, "08") || strings.HasPrefix(state, "57P")
+	if state := State(err); state != "" { // 08P01: the server did not understand us, and is still there
+		return strings.HasPrefix(state, "08") && state != "08P01" || strings.HasPrefix(state, "57P")
 	}
 	_, network := errors.AsType[net.Error](err)
 	return network || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
@@ -76,6 +76,7 @@ type meaning struct {
 
 var meanings = map[string]meaning{
 	"08":    {code: syncline.Unavailable, class: syncline.ClassNetwork, again: true},
+	"08P01": {code: syncline.Internal, class: syncline.ClassInternal},
 	"22":    {code: syncline.InvalidArgument, class: syncline.ClassData},
 	"23":    {code: syncline.FailedPrecondition, class: syncline.ClassData, reason: "constraint"},
 	"25006": {code: syncline.Unavailable, again: true, hint: "the server accepts no writes: name its primary, or set target_session_attrs to read-write"},

@@ -1,0 +1,164 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// keys are the statements that build the stage's keys and indexes, first the one that
+// finds rows that repeat the entity's key. All have names of their own as long as the old
+// table's are taken.
+func (p *publishing) keys(byName bool, o *old) []string {
+	key := p.shape.key
+	var all []string
+	switch {
+	case len(key) == 0:
+	case !byName:
+		return []string{p.uniqueIndex()}
+	case o == nil || !o.keyed(key) && !o.table.primary:
+		all = append(all, p.addPrimary())
+	case !o.keyed(key):
+		all = append(all, p.uniqueIndex(), "drop index "+p.interim("u", 0).quoted())
+	}
+	if o == nil {
+		return all
+	}
+	all = append(all, p.carried(o)...)
+	return append(all, p.loosened(o)...)
+}
+
+// interim names what belongs to the stage until it has its place.
+func (p *publishing) interim(what string, i int) name {
+	return name{p.stage.schema, fmt.Sprintf("%s_%s%d", p.stage.table, what, i)}
+}
+
+func (p *publishing) uniqueIndex() string {
+	return fmt.Sprintf("create unique index %s on %s (%s)", quote(p.interim("u", 0).table), p.stage.quoted(), list("", p.shape.key))
+}
+
+func (p *publishing) addPrimary() string {
+	return fmt.Sprintf("alter table %s add constraint %s primary key (%s)", p.stage.quoted(), quote(p.interim("p", 0).table), list("", p.shape.key))
+}
+
+// carried builds what the old table has, a constraint or index on the key first.
+func (p *publishing) carried(o *old) []string {
+	var first, rest []string
+	put := func(d definition, statement string) {
+		if d.keys(p.shape.key) {
+			first = append(first, statement)
+		} else {
+			rest = append(rest, statement)
+		}
+	}
+	for i, c := range o.constraints {
+		put(c, "alter table "+p.stage.quoted()+" add constraint "+quote(p.interim("c", i).table)+" "+c.def)
+	}
+	for i, x := range o.indexes {
+		verb := "create index "
+		if x.isUnique {
+			verb = "create unique index "
+		}
+		put(x, verb+quote(p.interim("x", i).table)+" on "+p.stage.quoted()+" using "+x.def)
+	}
+	return append(first, rest...)
+}
+
+// loosened lets NULL into columns where the old table does. What the source promises is no
+// reason to tighten a table that somebody may write to.
+func (p *publishing) loosened(o *old) []string {
+	var all []string
+	for _, l := range p.shape.columns {
+		if l.required && l.place > 0 && l.nullable && !(slices.Contains(p.shape.key, l.name) && !o.keyed(p.shape.key)) {
+			all = append(all, "alter table "+p.stage.quoted()+" alter column "+quote(l.name)+" drop not null")
+		}
+	}
+	return all
+}
+
+func (o *old) keyed(key []string) bool {
+	is := func(d definition) bool { return d.keys(key) }
+	return slices.ContainsFunc(o.constraints, is) || slices.ContainsFunc(o.indexes, is)
+}
+
+// rename gives the stage the target's name, and its parts the names of the old table's.
+// Readers wait for this only.
+func (p *publishing) rename(ctx context.Context, o *old) error {
+	var all []string
+	if o != nil {
+		all = append(all, "drop table "+p.name.quoted())
+	}
+	all = append(all, "alter table "+p.stage.quoted()+" rename to "+quote(p.name.table))
+	if o != nil {
+		all = append(all, p.dressed(o)...)
+	}
+	for _, s := range all {
+		if _, err := p.tx.Exec(ctx, s); err != nil {
+			return err
+		}
+	}
+	p.renamed = true
+	if err := p.namePrimary(ctx); err != nil || o == nil {
+		return err
+	}
+	return p.grant(ctx, o)
+}
+
+// dressed are the statements that give the new table what belongs to the old one's name.
+func (p *publishing) dressed(o *old) []string {
+	var all []string
+	table := p.name.quoted()
+	for i, c := range o.constraints {
+		all = append(all, "alter table "+table+" rename constraint "+quote(p.interim("c", i).table)+" to "+quote(c.name))
+		if c.comment != "" {
+			all = append(all, "comment on constraint "+quote(c.name)+" on "+table+" is "+literal(c.comment))
+		}
+	}
+	for i, x := range o.indexes {
+		all = append(all, "alter index "+p.interim("x", i).quoted()+" rename to "+quote(x.name))
+		if x.comment != "" {
+			all = append(all, "comment on index "+name{p.name.schema, x.name}.quoted()+" is "+literal(x.comment))
+		}
+	}
+	return append(all, o.settings...)
+}
+
+// namePrimary gives a key that was built for a new table the name people expect, if it is
+// free.
+func (p *publishing) namePrimary(ctx context.Context) error {
+	want := p.name.table
+	for len(want)+len("_pkey") > maxName {
+		_, size := utf8.DecodeLastRuneInString(want)
+		want = want[:len(want)-size]
+	}
+	want += "_pkey"
+	interim := p.interim("p", 0)
+	var rename bool
+	err := p.tx.QueryRow(ctx, "select to_regclass($1) is not null and to_regclass($2) is null", interim.quoted(), name{p.name.schema, want}.quoted()).Scan(&rename)
+	if err == nil && rename {
+		_, err = p.tx.Exec(ctx, "alter table "+p.name.quoted()+" rename constraint "+quote(interim.table)+" to "+quote(want))
+	}
+	return err
+}
+
+// grant makes the new table's access list the old one's.
+func (p *publishing) grant(ctx context.Context, o *old) error {
+	have, err := describe(ctx, p.tx, p.name)
+	if err != nil {
+		return err
+	}
+	all, err := statements(ctx, p.tx, revokesSQL, have.oid)
+	if err != nil {
+		return err
+	}
+	for _, s := range append(all, o.grants...) {
+		if _, err := p.tx.Exec(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

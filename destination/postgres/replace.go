@@ -1,0 +1,241 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/synclinehq/syncline"
+	"github.com/synclinehq/syncline/destination"
+	"github.com/synclinehq/syncline/format/pgurl"
+)
+
+// replace puts the stage in the target's place: by its name where nothing hangs on the old
+// table, else row by row.
+func (p *publishing) replace(ctx context.Context, c *counts) error {
+	staged, err := p.balance(ctx)
+	if err != nil {
+		return err
+	}
+	have, s, err := p.meet(ctx, p.tx)
+	if err != nil {
+		return err
+	}
+	if err := sameShape(p.name, p.writer.shape, s); err != nil {
+		return err
+	}
+	p.writer.shape = s
+	byName, old, err := p.choose(ctx, have)
+	if err != nil {
+		return err
+	}
+	p.phase("build key")
+	repeated, err := p.buildKeys(ctx, byName, old)
+	if err != nil {
+		return err
+	}
+	c.Superseded += repeated
+	c.Inserted -= repeated
+	c.Total = staged - repeated
+	p.phase("publish")
+	if have == nil {
+		return p.rename(ctx, nil)
+	}
+	return p.over(ctx, have, byName, old, c)
+}
+
+// choose says whether the stage takes the target's name.
+func (p *publishing) choose(ctx context.Context, have *table) (byName bool, o *old, err error) {
+	if have == nil {
+		return true, nil, nil
+	}
+	if p.target.Window != nil {
+		return false, nil, nil
+	}
+	err = inFull(ctx, p.tx, func() error {
+		o, err = study(ctx, p.tx, have, p.shape)
+		return err
+	})
+	if err != nil {
+		return false, nil, fmt.Errorf("see what depends on %s: %w", p.name.text(), err)
+	}
+	if len(o.special) > 0 {
+		p.target.Note(syncline.Info, "%s is changed row by row, since more hangs on it than its name: %s", p.name.text(), some(o.special))
+	}
+	return len(o.special) == 0, o, nil
+}
+
+// balance counts the stage and holds it against what was counted on the way in.
+func (p *publishing) balance(ctx context.Context) (staged int64, err error) {
+	err = p.tx.QueryRow(ctx, "select count(*) from "+p.stage.quoted()).Scan(&staged)
+	if pgurl.State(err) == "42P01" {
+		return 0, &destination.Unbalanced{Table: p.name.text(), Staged: 0, Count: p.sum.Inserted}
+	}
+	if err == nil && staged != p.sum.Inserted {
+		return staged, &destination.Unbalanced{Table: p.name.text(), Staged: staged, Count: p.sum.Inserted}
+	}
+	return staged, err
+}
+
+// over replaces a table that is there.
+func (p *publishing) over(ctx context.Context, have *table, byName bool, o *old, c *counts) error {
+	if err := p.lock(ctx, "share row exclusive"); err != nil {
+		return err
+	}
+	within, args, err := p.window(have)
+	if err != nil {
+		return err
+	}
+	countGone := fmt.Sprintf("select greatest(count(*) - %d, 0) from %s t where %s", c.Total, p.name.quoted(), within)
+	if len(p.shape.key) > 0 {
+		countGone = "select count(*) " + p.gone(within)
+	}
+	// Rows that were all rejected are no better than rows that did not come.
+	if c.Swept, err = p.guard(ctx, within, countGone, min(p.sum.Read, c.Total), args...); err != nil {
+		return err
+	}
+	if !byName {
+		if p.target.Window != nil {
+			c.Total = -1
+		}
+		return p.merge(ctx, have, within, args)
+	}
+	if err := p.lock(ctx, "access exclusive"); err != nil {
+		return err
+	}
+	return p.rename(ctx, o)
+}
+
+// gone is the rows of the target whose key the stage does not have.
+func (p *publishing) gone(within string) string {
+	return fmt.Sprintf("from %s t where %s and not exists (select from %s s where %s)",
+		p.name.quoted(), within, p.stage.quoted(), pairs(p.shape.key, "s.%s = t.%[1]s", " and "))
+}
+
+// window is the condition of the stretch that is replaced.
+func (p *publishing) window(have *table) (string, []any, error) {
+	w := p.target.Window
+	if w == nil {
+		return "true", nil, nil
+	}
+	cursor := have.column(p.target.Cursor)
+	if cursor == nil || cursor.typ != "date" && !strings.HasPrefix(cursor.typ, "timestamp") {
+		return "", nil, syncline.Errorf(syncline.Unimplemented, "the cursor %q of %s is not a time, so no stretch of it can be replaced", p.target.Cursor, p.name.text()).
+			Of(syncline.ClassConfig).Try("use a date or timestamp column, or write with upsert")
+	}
+	from, to := "$1::timestamptz", "$2::timestamptz"
+	if !strings.HasSuffix(cursor.typ, "with time zone") || strings.HasSuffix(cursor.typ, "without time zone") {
+		from, to = "("+from+" at time zone 'UTC')", "("+to+" at time zone 'UTC')"
+	}
+	q := quote(p.target.Cursor)
+	return fmt.Sprintf("%[1]s >= %[2]s and %[1]s < %[3]s", q, from, to), []any{w.From.UTC(), w.To.UTC()}, nil
+}
+
+// merge changes the rows of the target to those of the stage, which keeps everything that
+// hangs on the table. Writers are locked out, readers are not, save for the moment that a
+// change of columns takes.
+func (p *publishing) merge(ctx context.Context, have *table, within string, args []any) error {
+	if p.shape.changed() {
+		if err := p.lock(ctx, "access exclusive"); err != nil {
+			return err
+		}
+		if _, err := p.tx.Exec(ctx, p.shape.alter(p.name)); err != nil {
+			return err
+		}
+		p.shape.note(p.target, p.name)
+	}
+	if len(p.shape.key) == 0 || !have.keyed(p.shape.key) {
+		return p.refill(ctx, within, args)
+	}
+	if _, err := p.tx.Exec(ctx, "delete "+p.gone(within), args...); err != nil {
+		return err
+	}
+	match, columns := pairs(p.shape.key, "t.%s = s.%[1]s", " and "), list("", p.shape.names())
+	if set := p.shape.settable(); len(set) > 0 {
+		_, err := p.tx.Exec(ctx, fmt.Sprintf("update %s t set %s from %s s where %s and not record_image_eq(row(%s), row(%s))",
+			p.name.quoted(), pairs(set, "%s = s.%[1]s", ", "), p.stage.quoted(), match, list("t.", set), list("s.", set)))
+		if err != nil {
+			return err
+		}
+	}
+	_, err := p.tx.Exec(ctx, fmt.Sprintf("insert into %[1]s (%[2]s) %[3]s select %[2]s from %[4]s s where not exists (select from %[1]s t where %[5]s)",
+		p.name.quoted(), columns, overriding, p.stage.quoted(), match))
+	return err
+}
+
+// refill is for tables whose rows cannot be told apart. delete, not truncate: readers keep
+// seeing the old rows until the commit, and what hangs on the table allows it.
+func (p *publishing) refill(ctx context.Context, within string, args []any) error {
+	if _, err := p.tx.Exec(ctx, "delete from "+p.name.quoted()+" where "+within, args...); err != nil {
+		return err
+	}
+	columns := list("", p.shape.names())
+	_, err := p.tx.Exec(ctx, fmt.Sprintf("insert into %[1]s (%[2]s) %[3]s select %[2]s from %[4]s", p.name.quoted(), columns, overriding, p.stage.quoted()))
+	return err
+}
+
+// buildKeys makes the stage's keys and indexes. Rows that repeat a key are thinned out
+// first, if there are any: the index says so.
+func (p *publishing) buildKeys(ctx context.Context, byName bool, o *old) (repeated int64, err error) {
+	statements := p.keys(byName, o)
+	if len(statements) == 0 {
+		return 0, nil
+	}
+	err = p.build(ctx, statements[:1])
+	if pgurl.State(err) == "23505" && len(p.shape.key) > 0 {
+		if repeated, err = p.thin(ctx); err == nil {
+			err = p.build(ctx, statements[:1])
+		}
+	}
+	if err == nil {
+		err = p.build(ctx, statements[1:])
+	}
+	return repeated, err
+}
+
+func (p *publishing) build(ctx context.Context, statements []string) error {
+	return inSavepoint(ctx, p.tx, func(tx pgx.Tx) error {
+		for _, s := range statements {
+			if _, err := tx.Exec(ctx, s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// thin leaves of each key the row that was read last. Each COPY has a transaction number of
+// its own, which grows in the order of reading; repeats within one batch never came here.
+func (p *publishing) thin(ctx context.Context) (int64, error) {
+	tag, err := p.tx.Exec(ctx, fmt.Sprintf(`delete from %s s using (
+		select ctid as at, row_number() over (partition by %s order by age(xmin), ctid desc) as n from %[1]s) r
+		where s.ctid = r.at and r.n > 1`, p.stage.quoted(), list("", p.shape.key)))
+	if err != nil {
+		return 0, err
+	}
+	p.target.Note(syncline.Warning, "%s: %d rows repeated the key (%s) of another; of each key the last one read was kept", p.name.text(), tag.RowsAffected(), list("", p.shape.key))
+	return tag.RowsAffected(), nil
+}
+
+// sameShape: the target was altered since the stage was made for it.
+func sameShape(n name, before, now *shape) error {
+	b, a := before.columns, now.columns
+	same := len(b) == len(a)
+	for i := 0; same && i < len(b); i++ {
+		same = b[i].name == a[i].name && b[i].typ == a[i].typ && b[i].required == a[i].required
+	}
+	if same {
+		return nil
+	}
+	return syncline.Errorf(syncline.Aborted, "the columns of %s were changed while it was loaded", n.text()).Of(syncline.ClassDestination).Again().
+		Try("run again: the load begins anew for the table as it is now")
+}
+
+func some(all []string) string {
+	if len(all) > 3 {
+		return strings.Join(all[:3], ", ") + fmt.Sprintf(" and %d more", len(all)-3)
+	}
+	return strings.Join(all, ", ")
+}
