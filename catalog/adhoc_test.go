@@ -29,7 +29,7 @@ func TestAdhocNames(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	for source, want := range map[string]string{
-		"in/*.csv": "in", "in/a.csv.gz": "a", "in/": "in", "/": "shelf", "base://h": "base", "base://h/My_Db": "my-db",
+		"in/*.csv": "in", "in/a.csv.gz": "a", "in/": "in", "/": "shelf", "base://h": "h", "base://h/My_Db": "my-db",
 	} {
 		if got := name(catalog.Adhoc{Source: source, Destination: "out"}); !strings.HasPrefix(got, want+"-to-out-") {
 			t.Errorf("%s: got %q", source, got)
