@@ -82,12 +82,12 @@ func (f *Framer) fromInput() ([]byte, error) {
 		return nil, f.end(f.in[2:])
 	case err != nil:
 		return nil, err
+	case end > f.limit:
+		return nil, f.passOver()
 	case ok:
 		t := f.in[:end]
 		f.in = f.in[end:]
 		return t, nil
-	case end > f.limit:
-		return nil, f.passOver()
 	}
 	f.held, f.in = append(f.held[:0], f.in...), nil
 	return nil, nil
