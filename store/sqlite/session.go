@@ -84,8 +84,8 @@ func (s *session) with(text string, call func(*sql.Stmt) error) error {
 	if s.over {
 		return errOver
 	}
-	if err := s.ctx.Err(); err != nil {
-		return err
+	if s.ctx.Err() != nil {
+		return sqlstore.Late(s.ctx)
 	}
 	st, err := s.stmt(text)
 	if err != nil {

@@ -149,7 +149,7 @@ func (d *DB) giveBack(s *session) {
 func (d *DB) reader(ctx context.Context) (*conn, error) {
 	select {
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, sqlstore.Late(ctx)
 	case <-d.writer.quit:
 		return nil, errClosed
 	case c := <-d.readers:

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/synclinehq/syncline"
+	"github.com/synclinehq/syncline/store/sqlstore"
 )
 
 const (
@@ -15,8 +16,6 @@ const (
 	// in a group waits for the others.
 	groupSize = 64
 	groupTime = 50 * time.Millisecond
-	// commitGrace is how long a caller whose time is up waits for a commit under way.
-	commitGrace = time.Second
 )
 
 var errClosed = syncline.Errorf(syncline.Unavailable, "the ledger is closed")
@@ -78,7 +77,7 @@ func (w *writer) do(ctx context.Context, fn func(*session) error) error {
 	case <-w.quit:
 		return errClosed
 	case <-ctx.Done():
-		return ctx.Err()
+		return sqlstore.Late(ctx)
 	}
 	late := ctx.Done()
 	var grace <-chan time.Time
@@ -89,9 +88,9 @@ func (w *writer) do(ctx context.Context, fn func(*session) error) error {
 		case err := <-o.result:
 			return err
 		case <-late:
-			late, grace = nil, time.After(commitGrace)
+			late, grace = nil, time.After(sqlstore.Grace)
 		case <-grace:
-			return errUnknown(ctx)
+			return sqlstore.Unknown(ctx.Err())
 		}
 	}
 }
@@ -103,12 +102,6 @@ func (t turn) take(fn func(*session) error) {
 	err := errExited
 	defer func() { t.said <- err }()
 	err = fn(t.s)
-}
-
-// errUnknown answers a caller whose change may yet become durable.
-func errUnknown(ctx context.Context) error {
-	return syncline.Errorf(syncline.Unavailable, "the disk has not confirmed a change of the ledger in time: %w", ctx.Err()).
-		Because("commit_unknown").Again().Try("look up whether it happened before doing it again")
 }
 
 // group makes the change of o and of those that wait behind it, and commits them.
@@ -151,8 +144,8 @@ func (w *writer) waiting() *op {
 // try gives o the turn and undoes what it did if it fails. lost says that SQLite has
 // given up the transaction, and everybody's changes with it.
 func (w *writer) try(o *op) (err error, lost bool) {
-	if err := o.ctx.Err(); err != nil {
-		return err, false
+	if o.ctx.Err() != nil {
+		return sqlstore.Late(o.ctx), false
 	}
 	if err := w.conn.run("savepoint op"); err != nil {
 		return w.abandon(err), true
@@ -162,7 +155,7 @@ func (w *writer) try(o *op) (err error, lost bool) {
 	select {
 	case err = <-t.said:
 	case <-o.ctx.Done():
-		err = o.ctx.Err()
+		err = sqlstore.Late(o.ctx)
 	}
 	t.s.end()
 	if err != nil {

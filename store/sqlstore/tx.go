@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"runtime/debug"
@@ -9,17 +8,6 @@ import (
 
 	"github.com/synclinehq/syncline"
 )
-
-// Patience is how long a call may take that came without a deadline.
-const Patience = 10 * time.Second
-
-// Bound gives ctx a deadline if it has none.
-func Bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	if _, ok := ctx.Deadline(); ok {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(ctx, Patience)
-}
 
 // Tx is a transaction of the ledger on either database.
 type Tx struct {
