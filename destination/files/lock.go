@@ -37,7 +37,7 @@ func (m *markers) lock(ctx context.Context) (*os.File, error) {
 	if err != nil {
 		return nil, failed("open", path, err)
 	}
-	if err := wait(ctx, f); err != nil {
+	if err := wait(ctx, f, m.patience); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	// For whoever waits in vain. Nothing depends on it.
@@ -46,7 +46,7 @@ func (m *markers) lock(ctx context.Context) (*os.File, error) {
 	return f, nil
 }
 
-func wait(ctx context.Context, f *os.File) error {
+func wait(ctx context.Context, f *os.File, patience time.Duration) error {
 	until := time.Now().Add(patience)
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)

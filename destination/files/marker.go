@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/synclinehq/syncline"
 	"github.com/synclinehq/syncline/destination"
@@ -20,10 +21,13 @@ import (
 // markers are the files in .syncline in which the standing of one stream is durable:
 // <hash>.json for the stream, <hash>.<part>.json for every part of the load in progress,
 // so that a checkpoint rewrites little however many parts there are.
-type markers struct{ base string }
+type markers struct {
+	base     string
+	patience time.Duration // with a lock
+}
 
 func newMarkers(dir, stream string) *markers {
-	return &markers{filepath.Join(dir, sidecar.Dir, short(stream))}
+	return &markers{filepath.Join(dir, sidecar.Dir, short(stream)), patience}
 }
 
 // stream is who may write, which load is in progress, and what was published last.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/synclinehq/syncline"
 	"github.com/synclinehq/syncline/format/compress"
@@ -201,7 +202,7 @@ func isFolder(dir string) error {
 			return nil
 		case err == nil:
 			return config("path", "%s is not a folder", p).Try("give the path of a folder")
-		case errors.Is(err, fs.ErrNotExist) && p != filepath.Dir(p):
+		case p != filepath.Dir(p) && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)):
 			continue
 		default:
 			return failed("look at", p, err)
