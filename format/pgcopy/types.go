@@ -187,6 +187,9 @@ func wireOf(f arrow.Field) wire {
 func SelectExpr(f arrow.Field, quotedName string) string {
 	switch wireOf(f) {
 	case wireText, wireOverride:
+		if rows.Native(f) == Native+"inet" {
+			return "pg_catalog.abbrev(" + quotedName + ")" // what inet prints; ::text adds /32
+		}
 		return quotedName + "::text"
 	case wireTexts:
 		return quotedName + "::text[]"

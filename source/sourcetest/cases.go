@@ -122,7 +122,7 @@ func ids(p source.Plan) (ids []string) {
 // whole, each row once.
 func resume(t *testing.T, f Fixture) {
 	s := open(t, f)
-	rec := table(1, 200_000)
+	rec := table(1, 140_000)
 	want := lines(rec)
 	e := s.create("rows", []string{"id"}, rec)
 	q := s.full(e)

@@ -133,7 +133,7 @@ func stop(t *testing.T, f Fixture) {
 // closeUnderWay: Close ends a read that is under way, with an error.
 func closeUnderWay(t *testing.T, f Fixture) {
 	s := open(t, f)
-	e := s.create("rows", []string{"id"}, table(1, 300_000))
+	e := s.create("rows", []string{"id"}, table(1, 150_000))
 	q := s.full(e)
 	src := s.again(nil)
 	p, err := src.Plan(s.ctx, q)
@@ -154,7 +154,7 @@ func closeUnderWay(t *testing.T, f Fixture) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	if last == nil && n != 300_000 {
+	if last == nil && n != 150_000 {
 		t.Errorf("ended without an error after %d rows", n)
 	}
 }
