@@ -34,8 +34,11 @@ const (
 
 // Options of a process.
 type Options struct {
-	Data    string // data directory; "": the user's state directory
-	Ledger  string // a PostgreSQL URL; "": a SQLite file in the data directory
+	Data   string // data directory; "": the user's state directory
+	Ledger string // a PostgreSQL URL; "": a SQLite file in the data directory
+	// AcceptDataLoss takes a PostgreSQL ledger that may forget in a crash what it acknowledged.
+	AcceptDataLoss bool
+
 	Server  bool   // keeps the ledger as long as it runs; a second one is refused
 	Command string // what others read of this process: "syncline sync"
 

@@ -101,7 +101,7 @@ func TestAServerTakesTheLedgerFromACommand(t *testing.T) {
 	if got := about(t, command); !got.Server {
 		t.Errorf("the command is answered by %+v", got)
 	}
-	if left, err := command.leftToServer(t.Context()); err != nil || left {
+	if left, err := command.LeftToServer(t.Context()); err != nil || left {
 		// Both are this process, and a server's own runs are its own.
 		t.Errorf("left to server: %v, %v", left, err)
 	}

@@ -60,7 +60,7 @@ func (a *App) sit(ctx context.Context, l *lock) (*seat, error) {
 
 // share opens a ledger that many processes write.
 func (a *App) share(ctx context.Context) error {
-	store, err := postgres.Open(ctx, a.o.Ledger, postgres.Options{})
+	store, err := postgres.Open(ctx, a.o.Ledger, postgres.Options{AcceptDataLoss: a.o.AcceptDataLoss})
 	if err != nil {
 		return err
 	}

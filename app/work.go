@@ -28,7 +28,7 @@ func (a *App) Work(ctx context.Context, once bool) (bool, error) {
 // server holds the ledger the run is left to it; when the server goes, this goes on.
 func (a *App) WorkOn(ctx context.Context, run string) error {
 	for {
-		left, err := a.leftToServer(ctx)
+		left, err := a.LeftToServer(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -41,7 +41,8 @@ func (a *App) WorkOn(ctx context.Context, run string) error {
 	}
 }
 
-func (a *App) leftToServer(ctx context.Context) (bool, error) {
+// LeftToServer reports whether a server in another process executes what is started.
+func (a *App) LeftToServer(ctx context.Context) (bool, error) {
 	about, err := a.client.About(ctx)
 	return about.Server && about.PID != a.self.PID, err
 }

@@ -22,6 +22,7 @@ type command struct {
 
 	data, ledger, logLevel string
 	json                   bool
+	lossy                  bool
 
 	app *app.App
 }
@@ -52,6 +53,7 @@ func (c *command) root() *cobra.Command {
 	f.StringVar(&c.data, "data", os.Getenv("SYNCLINE_DATA"), "data `directory`: ledger, key and socket; also SYNCLINE_DATA (default: the user's state directory)")
 	f.StringVar(&c.ledger, "ledger", "", "`URL` of a PostgreSQL ledger that several machines share; also SYNCLINE_LEDGER")
 	f.StringVar(&c.logLevel, "log-level", "", "`level` of the log: debug, info, warn, error")
+	f.BoolVar(&c.lossy, "i-accept-data-loss", false, "take a PostgreSQL ledger whose server forgets in a crash what it acknowledged (fsync or synchronous_commit off)")
 	f.BoolVar(&c.json, "json", false, "write JSON")
 	root.AddGroup(&cobra.Group{ID: groupMove, Title: "Move data:"}, &cobra.Group{ID: groupRuns, Title: "See and steer:"}, &cobra.Group{ID: groupMore, Title: "More:"})
 	c.add(root, groupMove, c.syncCommand(), c.demoCommand(), c.applyCommand(), c.runCommand(), c.serveCommand(), c.workerCommand())
@@ -96,6 +98,7 @@ func (c *command) open(ctx context.Context, o app.Options) error {
 	if o.Ledger = c.ledger; o.Ledger == "" {
 		o.Ledger = os.Getenv("SYNCLINE_LEDGER")
 	}
+	o.AcceptDataLoss = c.lossy
 	c.app, err = app.Open(ctx, o)
 	return err
 }

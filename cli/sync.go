@@ -202,9 +202,7 @@ func (c *command) follow(ctx context.Context, id string) (client.Run, error) {
 // conclude tells the end of a run that was followed. again: the same command goes on with it.
 func (c *command) conclude(ctx context.Context, r client.Run, err error, again bool) error {
 	if sig, ok := errors.AsType[Interrupt](context.Cause(ctx)); ok && (err != nil || !r.State.Final()) {
-		if again {
-			fmt.Fprintln(c.Err, "interrupted: the same command goes on where it stopped")
-		}
+		c.interrupted(ctx, again)
 		return ended(128 + int(sig))
 	}
 	if err != nil {
@@ -214,6 +212,18 @@ func (c *command) conclude(ctx context.Context, r client.Run, err error, again b
 		return err
 	}
 	return verdict(r)
+}
+
+// interrupted says what becomes of a run that nobody watches any more.
+func (c *command) interrupted(ctx context.Context, again bool) {
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer stop()
+	switch left, err := c.app.LeftToServer(ctx); {
+	case err == nil && left:
+		fmt.Fprintln(c.Err, "the run goes on in the server\n  next: syncline runs watch last, or syncline runs cancel last")
+	case again:
+		fmt.Fprintln(c.Err, "interrupted: the same command goes on where it stopped")
+	}
 }
 
 func workingDir() (string, error) {

@@ -208,20 +208,22 @@ func finals(r client.Run) (n int) {
 	return n
 }
 
-// messages repeats what the log of this attempt says, save what the line of an entity
-// that has ended says better.
+// messages repeats what the log of this attempt says, save where an entity landed: the
+// line of its end says that better.
 func (n *news) messages(r client.Run) (lines []string) {
-	over := map[string]bool{}
+	landed := map[string]string{}
 	for _, t := range r.Tasks {
-		over[t.Name] = t.State.Final() || t.Phase == "publish"
+		landed[t.Name] = t.Where
 	}
 	for _, m := range r.Messages {
 		if m.Seq <= n.message {
 			continue
 		}
 		n.message = m.Seq
-		loud := m.Severity != syncline.Info
-		if m.Attempt == len(r.Attempts) && (loud || len(r.Tasks) <= chatty && !over[m.Task]) {
+		loud := m.Severity == syncline.Warning || m.Severity == syncline.Failure && !r.State.Final() // the end tells the last one
+		where := landed[m.Task]
+		quiet := len(r.Tasks) > chatty || where != "" && strings.Contains(m.Text, where)
+		if m.Attempt == len(r.Attempts) && (loud || m.Severity == syncline.Info && !quiet) {
 			lines = append(lines, told(m))
 		}
 	}
