@@ -1,6 +1,7 @@
 package files
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -58,7 +59,11 @@ func fromURL(u *url.URL) (json.RawMessage, error) {
 	case u.Path == "":
 		return nil, config("path", "the file URL names no path").Try("write file:///path/to/folder/")
 	}
-	given, err := spec.FromText("files", fields, u.Query())
+	params, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return nil, config("path", "the parameters of the file URL: %w", err).Try("separate them by &: ?format=csv&compress=gzip")
+	}
+	given, err := spec.FromText("files", fields, params)
 	if err != nil {
 		return nil, said(err)
 	}
@@ -212,10 +217,12 @@ func isFolder(dir string) error {
 
 // said makes an error of the spec one that people see.
 func said(err error) error {
-	if wrong, ok := errors.AsType[*spec.Error](err); ok {
-		return config(wrong.Field, "%w", err).Try("%s", wrong.Hint)
+	wrong, ok := errors.AsType[*spec.Error](err)
+	if !ok {
+		return err
 	}
-	return err
+	f, _ := kindSpec().Field(wrong.Field)
+	return config(wrong.Field, "%w", err).Try("%s", cmp.Or(wrong.Hint, f.Help))
 }
 
 func config(field, format string, args ...any) *syncline.Error {

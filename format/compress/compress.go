@@ -72,7 +72,10 @@ func (c Codec) Reader(r io.Reader) (io.ReadCloser, error) {
 		if err == io.EOF {
 			err = io.ErrUnexpectedEOF // not even a header
 		}
-		return z, err
+		if err != nil {
+			return nil, err
+		}
+		return z, nil
 	case Zstd:
 		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
@@ -89,7 +92,7 @@ func (c Codec) Writer(w io.Writer) (io.WriteCloser, error) {
 	case None:
 		return nopCloser{w}, nil
 	case Gzip:
-		return gzip.NewWriterLevel(w, gzip.DefaultCompression)
+		return gzip.NewWriter(w), nil
 	case Zstd:
 		return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
 	}

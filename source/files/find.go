@@ -148,6 +148,8 @@ func matches(pattern, name []string, folder bool) bool {
 		return folder && len(pattern) > 0 || !folder && len(pattern) == 0
 	case len(pattern) == 0:
 		return false
+	case pattern[0] == "**" && len(pattern) == 1:
+		return true
 	case pattern[0] == "**":
 		return matches(pattern[1:], name, folder) || matches(pattern, name[1:], folder)
 	}

@@ -155,7 +155,8 @@ func (o *opened) fault(err error) error {
 		return syncline.Errorf(syncline.DataLoss, "%s is damaged or not written to its end: %w", o.path, err).Of(syncline.ClassSource).
 			Try("test it with %s -t, and fetch it again", o.codec)
 	}
-	return syncline.Errorf(syncline.InvalidArgument, "%s: %w", o.path, err).Of(syncline.ClassData)
+	return syncline.Errorf(syncline.InvalidArgument, "%s: %w", o.path, err).Of(syncline.ClassData).
+		Try("look at its first lines, and at the settings separator, quote and header")
 }
 
 func (o *opened) Close() error {

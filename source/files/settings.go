@@ -1,6 +1,7 @@
 package files
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -59,7 +60,10 @@ func fromURL(u *url.URL) (json.RawMessage, error) {
 	case u.Path == "":
 		return nil, config("path", "the file URL names no path").Try("write file:///path/to/file.csv")
 	}
-	params := u.Query()
+	params, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return nil, config("path", "the parameters of the file URL: %w", err).Try("write ; as %%3B, & as %%26 and a tab as tab")
+	}
 	if as, ok := params["as"]; ok {
 		delete(params, "as")
 		params["entity"] = as
@@ -80,6 +84,7 @@ func show(raw json.RawMessage) string {
 	}
 	u := url.URL{Scheme: "file"}
 	u.Path, _ = s["path"].(string)
+	u.RawPath = strings.ReplaceAll(u.EscapedPath(), "%2A", "*") // as it was typed
 	params := url.Values{}
 	for _, name := range slices.Sorted(maps.Keys(s)) {
 		if f, ok := kindSpec().Field(name); ok && name != "path" && name != "sample" && fmt.Sprint(s[name]) != fmt.Sprint(f.Default) {
@@ -112,10 +117,12 @@ func decode(raw json.RawMessage) (settings, error) {
 
 // said makes an error of the spec one that people see.
 func said(err error) error {
-	if wrong, ok := errors.AsType[*spec.Error](err); ok {
-		return config(wrong.Field, "%w", err).Try("%s", wrong.Hint)
+	wrong, ok := errors.AsType[*spec.Error](err)
+	if !ok {
+		return err
 	}
-	return err
+	f, _ := kindSpec().Field(wrong.Field)
+	return config(wrong.Field, "%w", err).Try("%s", cmp.Or(wrong.Hint, f.Help))
 }
 
 func config(field, format string, args ...any) *syncline.Error {
@@ -137,7 +144,7 @@ func (s settings) dialect(found byte) (csv.Dialect, error) {
 		return d, err
 	}
 	if err := d.Check(); err != nil {
-		return d, config("separator", "%w", err)
+		return d, config("separator", "%w", err).Try("check the settings separator and quote")
 	}
 	return d, nil
 }
