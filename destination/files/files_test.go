@@ -547,10 +547,23 @@ func TestWidens(t *testing.T) {
 		from, to string
 		want     bool
 	}{
-		{"int16", "int32", true}, {"int32", "int64", true}, {"int64", "int32", false}, {"int32", "decimal(10,0)", true}, {"int32", "decimal(10,2)", false},
-		{"decimal(10,2)", "decimal(12,4)", true}, {"decimal(10,2)", "decimal(12,5)", false}, {"decimal(38,2)", "decimal(40,2)", true},
-		{"float32", "float64", true}, {"int64", "float64", false}, {"float64", "text", true}, {"text", "int64", false}, {"timestamp", "timestamptz", false},
-		{"list<int64>", "list<int64>", true}, {"list<int64>", "list<text>", false}, {"int64", "bool", false}, {"date", "date", true},
+		{"int16", "int32", true},
+		{"int32", "int64", true},
+		{"int64", "int32", false},
+		{"int32", "decimal(10,0)", true},
+		{"int32", "decimal(10,2)", false},
+		{"decimal(10,2)", "decimal(12,4)", true},
+		{"decimal(10,2)", "decimal(12,5)", false},
+		{"decimal(38,2)", "decimal(40,2)", true},
+		{"float32", "float64", true},
+		{"int64", "float64", false},
+		{"float64", "text", true},
+		{"text", "int64", false},
+		{"timestamp", "timestamptz", false},
+		{"list<int64>", "list<int64>", true},
+		{"list<int64>", "list<text>", false},
+		{"int64", "bool", false},
+		{"date", "date", true},
 	} {
 		from, err := typename.Parse(c.from)
 		if err != nil {

@@ -81,16 +81,36 @@ func TestRead(t *testing.T) {
 		{"null words", na, []string{"a text", "b int64"}, "a,b\nNA,NA\n\"NA\",\n,2\n", "|NULL|NULL\n|NA|NULL\n||2\n"},
 		{"one column", d, []string{"a text"}, "a\n\nx\n\"\"\n", "|NULL\n|x\n|\n"},
 		{"blank lines", d, []string{"a text", "b text"}, "a,b\n\n1,2\n\n", "|1|2\n"},
-		{"quoted empty number", d, []string{"a int64", "b text"}, "a,b\n\"\",x\n2,y\n",
-			"|2|y\n! row 0 f.csv:2 type: column \"a\": \"\" is not a whole number \"\\\"\\\",x\\n\"\n"},
-		{"fields", d, []string{"a int64", "b text"}, "a,b\n1\n1,2,3\n1,2\n",
-			"|1|2\n! row 0 f.csv:2 columns: the row has 1 fields, the file has 2 columns \"1\\n\"\n! row 1 f.csv:3 columns: the row has 3 fields, the file has 2 columns \"1,2,3\\n\"\n"},
-		{"values", d, []string{"a int64", "b list<int64>"}, "a,b\n1,[1]\n2,\"[1,x]\"\nx,[2]\n3,\n",
-			"|1|[1]\n|3|NULL\n! row 1 f.csv:3 type: column \"b\": \"[1,x]\" is not a JSON array: unexpected \"x\" at byte 4 of the JSON text \"2,\\\"[1,x]\\\"\\n\"\n! row 2 f.csv:4 type: column \"a\": \"x\" is not a whole number \"x,[2]\\n\"\n"},
-		{"encoding", d, []string{"a text", "b text"}, "a,b\n1,\xff\n2,é\n",
-			"|2|é\n! row 0 f.csv:2 encoding: column \"b\": invalid UTF-8 \"1,\\xff\\n\"\n"},
-		{"malformed", d, []string{"a text", "b text"}, "a,b\n1,x\"\n2,3\n4,\"5\n",
-			"|2|3\n! row 0 f.csv:2 malformed: a quote stands inside a field that does not begin with one \"1,x\\\"\\n\"\n! row 2 f.csv:4 malformed: a quote that is opened here is never closed \"4,\\\"5\\n\"\n"},
+		{
+			"quoted empty number", d,
+			[]string{"a int64", "b text"},
+			"a,b\n\"\",x\n2,y\n",
+			"|2|y\n! row 0 f.csv:2 type: column \"a\": \"\" is not a whole number \"\\\"\\\",x\\n\"\n",
+		},
+		{
+			"fields", d,
+			[]string{"a int64", "b text"},
+			"a,b\n1\n1,2,3\n1,2\n",
+			"|1|2\n! row 0 f.csv:2 columns: the row has 1 fields, the file has 2 columns \"1\\n\"\n! row 1 f.csv:3 columns: the row has 3 fields, the file has 2 columns \"1,2,3\\n\"\n",
+		},
+		{
+			"values", d,
+			[]string{"a int64", "b list<int64>"},
+			"a,b\n1,[1]\n2,\"[1,x]\"\nx,[2]\n3,\n",
+			"|1|[1]\n|3|NULL\n! row 1 f.csv:3 type: column \"b\": \"[1,x]\" is not a JSON array: unexpected \"x\" at byte 4 of the JSON text \"2,\\\"[1,x]\\\"\\n\"\n! row 2 f.csv:4 type: column \"a\": \"x\" is not a whole number \"x,[2]\\n\"\n",
+		},
+		{
+			"encoding", d,
+			[]string{"a text", "b text"},
+			"a,b\n1,\xff\n2,é\n",
+			"|2|é\n! row 0 f.csv:2 encoding: column \"b\": invalid UTF-8 \"1,\\xff\\n\"\n",
+		},
+		{
+			"malformed", d,
+			[]string{"a text", "b text"},
+			"a,b\n1,x\"\n2,3\n4,\"5\n",
+			"|2|3\n! row 0 f.csv:2 malformed: a quote stands inside a field that does not begin with one \"1,x\\\"\\n\"\n! row 2 f.csv:4 malformed: a quote that is opened here is never closed \"4,\\\"5\\n\"\n",
+		},
 		{"NUL", d, []string{"a text", "b text"}, "a,b\n\x00,2\n", "|\x00|2\n"},
 	} {
 		if got := readAll(t, c.in, c.d, schemaOf(t, c.cols...)); got != c.want {
@@ -220,9 +240,11 @@ func TestGuess(t *testing.T) {
 
 // TestGuessedTypesRead asserts that the sample itself is always read without a reject.
 func TestGuessedTypesRead(t *testing.T) {
-	word := rapid.SampledFrom([]string{"", "0", "-1", "007", "1.10", "2.5", "1e3", "NaN", "t", "f", "true", "2024-02-29",
+	word := rapid.SampledFrom([]string{
+		"", "0", "-1", "007", "1.10", "2.5", "1e3", "NaN", "t", "f", "true", "2024-02-29",
 		"29.2.2024", "3/4/2024", "2024-02-29 12:00:00", "2024-02-29T12:00:00Z", "12:00:00", "9999999999999999999", "0.1234567890123456789",
-		"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "é", "1e400", "-0", "-0.0", "infinity", "Infinity", "123456789012345678901234567890123456789012345678.5"})
+		"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "é", "1e400", "-0", "-0.0", "infinity", "Infinity", "123456789012345678901234567890123456789012345678.5",
+	})
 	rapid.Check(t, func(t *rapid.T) {
 		vocabulary := rapid.SliceOfN(word, 1, 3).Draw(t, "words")
 		values := rapid.SliceOf(rapid.SampledFrom(vocabulary)).Draw(t, "values")

@@ -93,8 +93,12 @@ func TestRead(t *testing.T) {
 		{"binary", []string{"a binary"}, `{"a":"AP8="}`, "|\\x00ff\n"},
 		{"null member that is no column", []string{"a int64"}, `{"a":1,"new":null}`, "|1\n"},
 		{"empty object", []string{"a int64"}, "{}\n { } \n", "|NULL\n|NULL\n"},
-		{"rejects", []string{"a int64", "t text"}, strings.Join([]string{
-			`{"a":1,"new":2}`, `[1]`, `1`, `{"a":1`, `{"a":1}}`, `{"a":1,"a":2}`, `{"a":1.5}`, `{"a":{}}`, `{"t":[5]}`, "{\"t\":\"\xff\"}", `{"t":"\ud800"}`, `{"a":01}`, `{'a':1}`, "\v", `{"a":3}`}, "\n"),
+		{
+			"rejects",
+			[]string{"a int64", "t text"},
+			strings.Join([]string{
+				`{"a":1,"new":2}`, `[1]`, `1`, `{"a":1`, `{"a":1}}`, `{"a":1,"a":2}`, `{"a":1.5}`, `{"a":{}}`, `{"t":[5]}`, "{\"t\":\"\xff\"}", `{"t":"\ud800"}`, `{"a":01}`, `{'a':1}`, "\v", `{"a":3}`,
+			}, "\n"),
 			`|3|NULL
 ! row 0 f:1 columns: the member "new" is not one of the columns, which come from the first rows
 ! row 1 f:2 malformed: the line is a JSON array, not an object: JSON Lines has one object a line (jq -c '.[]' makes them of an array)
@@ -110,7 +114,8 @@ func TestRead(t *testing.T) {
 ! row 11 f:12 malformed: unexpected "1" at byte 7 of the JSON text
 ! row 12 f:13 malformed: unexpected "'" at byte 2 of the JSON text
 ! row 13 f:14 malformed: the line is not a JSON object
-`},
+`,
+		},
 	} {
 		if got := readAll(t, c.in, schemaOf(t, c.cols...)); got != c.want {
 			t.Errorf("%s:\n%swant\n%s", c.name, got, c.want)
