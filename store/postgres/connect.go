@@ -37,7 +37,7 @@ func configure(dsn string) (*pgxpool.Config, error) {
 	// When a context ends the server is told, so that the locks of a statement that waits
 	// go at once; a server that does not hear loses the connection.
 	c.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
-		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: 500 * time.Millisecond}
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: 300 * time.Millisecond}
 	}
 	return cfg, nil
 }
@@ -48,7 +48,11 @@ type server struct {
 	fsync, syncCommit string
 }
 
+const askTimeout = 20 * time.Second
+
 func ask(ctx context.Context, cfg *pgx.ConnConfig) (server, error) {
+	ctx, stop := context.WithTimeout(ctx, askTimeout)
+	defer stop()
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		return server{}, err

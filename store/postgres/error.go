@@ -60,6 +60,8 @@ func explain(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case strings.Contains(err.Error(), "closed pool"):
+		return syncline.Errorf(syncline.Unavailable, "the ledger is closed")
 	case !ok && lost(err):
 		return syncline.Errorf(syncline.Unavailable, "the ledger's database is away: %w", bare(err)).
 			Of(syncline.ClassNetwork).Because("ledger_away").Again()

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
@@ -9,10 +10,14 @@ import (
 	"github.com/synclinehq/syncline/store/sqlstore"
 )
 
+const migrateTimeout = 10 * time.Minute
+
 // migrate brings the schema up to date while nobody else does. The lock lives in a
 // transaction of its own, beside those of the migrations: a session's would be lost
-// behind a pooler.
+// behind a pooler. The limits of a pool's connections are not for migrations.
 func (s *Store) migrate(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, migrateTimeout)
+	defer stop()
 	lock, err := s.beats.Begin(ctx)
 	if err != nil {
 		return err
@@ -29,7 +34,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err := s.makeSchema(ctx); err != nil {
 		return err
 	}
-	db := stdlib.OpenDBFromPool(s.pool)
+	db := stdlib.OpenDB(*s.pool.Config().ConnConfig)
 	defer func() { _ = db.Close() }()
 	return sqlstore.Migrate(ctx, db, flavor, goose.DialectPostgres, func(int64) error { return nil })
 }

@@ -32,8 +32,6 @@ var _ syncline.Store = (*Store)(nil)
 // Open connects to the database and brings its schema up to date. The DSN may name
 // several hosts; the one that takes writes is used. No error repeats the password.
 func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
-	ctx, stop := context.WithTimeout(ctx, 30*time.Second)
-	defer stop()
 	cfg, err := configure(dsn)
 	if err != nil {
 		return nil, err

@@ -121,6 +121,12 @@ func (s *session) Each(text string, args [][]any) (int64, error) {
 	return sum, nil
 }
 
+// Later does it now: there is no way to save.
+func (s *session) Later(text string, args ...any) error {
+	_, err := s.Exec(text, args...)
+	return err
+}
+
 func (s *session) Query(row func(sqlstore.Scan) error, text string, args ...any) error {
 	return s.with(text, func(st *sql.Stmt) error {
 		rows, err := st.QueryContext(s.stmtCtx, args...)

@@ -33,10 +33,13 @@ type DB struct {
 
 var _ syncline.Store = (*DB)(nil)
 
+// openTimeout leaves time for a migration of a big ledger.
+const openTimeout = 10 * time.Minute
+
 // Open opens the ledger at path, making or migrating it first. An older ledger is copied
 // to <path>.<version>.bak before. That nobody else opens it is for the caller to see to.
 func Open(ctx context.Context, path string) (*DB, error) {
-	ctx, stop := sqlstore.Bound(ctx)
+	ctx, stop := context.WithTimeout(ctx, openTimeout)
 	defer stop()
 	if err := create(path); err != nil {
 		return nil, err

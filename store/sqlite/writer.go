@@ -79,18 +79,27 @@ func (w *writer) do(ctx context.Context, fn func(*session) error) error {
 	case <-ctx.Done():
 		return sqlstore.Late(ctx)
 	}
-	late := ctx.Done()
+	return o.wait(fn)
+}
+
+// wait takes the turn when it comes, and waits for the commit.
+func (o *op) wait(fn func(*session) error) error {
+	late, taken := o.ctx.Done(), false
 	var grace <-chan time.Time
 	for {
 		select {
 		case t := <-o.turn:
+			taken = true
 			t.take(fn)
 		case err := <-o.result:
 			return err
 		case <-late:
+			if !taken {
+				return sqlstore.Late(o.ctx)
+			}
 			late, grace = nil, time.After(sqlstore.Grace)
 		case <-grace:
-			return sqlstore.Unknown(ctx.Err())
+			return sqlstore.Unknown(o.ctx.Err())
 		}
 	}
 }

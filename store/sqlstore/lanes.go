@@ -23,10 +23,7 @@ func (t *Tx) LockLane(lane string) error {
 	if t.f.Lane == "" {
 		return nil
 	}
-	if err := t.s.Query(func(Scan) error { return nil }, t.f.Lane, lane); err != nil {
-		return fmt.Errorf("lock lane %s: %w", lane, err)
-	}
-	return nil
+	return wrapf(t.s.Later(t.f.Lane, lane), "lock lane %s", lane)
 }
 
 // LaneHead is the lane's admitted run.

@@ -18,7 +18,7 @@ func leaseFrom(scan Scan) (syncline.Lease, error) {
 
 // PutLease inserts or replaces the lease of (Run, Part).
 func (t *Tx) PutLease(l syncline.Lease) error {
-	_, err := t.s.Exec(`insert into {leases} (run_id, part, token, worker, session, seen_at, expires_at, ask)
+	err := t.s.Later(`insert into {leases} (run_id, part, token, worker, session, seen_at, expires_at, ask)
 		values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (run_id, part) do update set token = excluded.token, worker = excluded.worker,
 		session = excluded.session, seen_at = excluded.seen_at, expires_at = excluded.expires_at, ask = excluded.ask`,
 		l.Run, l.Part, l.Token, l.Worker, l.Session, micros(l.SeenAt), micros(l.ExpiresAt), int(l.Ask))
@@ -42,19 +42,19 @@ func (t *Tx) Leases(runID string) ([]syncline.Lease, error) {
 
 // DeleteLease ends one lease, if there is one.
 func (t *Tx) DeleteLease(runID, part string) error {
-	_, err := t.s.Exec(`delete from {leases} where run_id = $1 and part = $2`, runID, part)
+	err := t.s.Later(`delete from {leases} where run_id = $1 and part = $2`, runID, part)
 	return wrapf(err, "delete the lease of run %s", runID)
 }
 
 // DeleteLeases ends all leases of a run.
 func (t *Tx) DeleteLeases(runID string) error {
-	_, err := t.s.Exec(`delete from {leases} where run_id = $1`, runID)
+	err := t.s.Later(`delete from {leases} where run_id = $1`, runID)
 	return wrapf(err, "delete the leases of run %s", runID)
 }
 
 // SetAsk tells all holders of a run.
 func (t *Tx) SetAsk(runID string, a syncline.Ask) error {
-	_, err := t.s.Exec(`update {leases} set ask = $1 where run_id = $2`, int(a), runID)
+	err := t.s.Later(`update {leases} set ask = $1 where run_id = $2`, int(a), runID)
 	return wrapf(err, "tell the holders of run %s", runID)
 }
 

@@ -175,7 +175,7 @@ func (t *Tx) DeletePipeline(id string) error {
 		`delete from {slots} where pipeline_id = $1`,
 	} {
 		if err == nil {
-			_, err = t.s.Exec(stmt, id)
+			err = t.s.Later(stmt, id)
 		}
 	}
 	return wrapf(err, "delete pipeline %s", id)

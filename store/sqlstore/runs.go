@@ -94,6 +94,7 @@ func (t *Tx) Runs(f syncline.RunFilter) ([]*syncline.Run, error) {
 		return t.runs(f, states, page(f.Limit))
 	}
 	// One state at a time: the index has a state's runs in order, but not those of several.
+	// That most runs succeed makes the newest of them easy to find without it.
 	var all []*syncline.Run
 	for _, s := range states {
 		some, err := t.runs(f, []syncline.State{s}, page(f.Limit))
@@ -125,8 +126,10 @@ func (t *Tx) runs(f syncline.RunFilter, states []syncline.State, limit int) ([]*
 		q.and(`parent_run = ? and parent_run <> ''`, f.ParentRun)
 	}
 	switch {
+	case len(states) == 1 && states[0] == syncline.StateSucceeded:
+		q.and(`state = 'succeeded'`)
 	case len(states) == 1:
-		q.and(`state = ?`, string(states[0]))
+		q.and(`state = ? and state <> 'succeeded'`, string(states[0]))
 	case len(states) > 1:
 		q.and(`state {any} ? {end}`, t.f.List(words(states)))
 	}
@@ -289,7 +292,7 @@ func (t *Tx) DeleteRun(id string) error {
 		`delete from {rejects} where run_id = $1`,
 		`delete from {slots} where run_id = $1`,
 	} {
-		if _, err := t.s.Exec(stmt, id); err != nil {
+		if err := t.s.Later(stmt, id); err != nil {
 			return fmt.Errorf("delete run %s: %w", id, err)
 		}
 	}

@@ -17,6 +17,10 @@ type Session interface {
 	// Each runs a statement once for every row of args, in one round trip where the
 	// database is elsewhere, and answers how many rows all of them changed.
 	Each(stmt string, args [][]any) (int64, error)
+	// Later runs a statement whose answer nobody needs, at the latest with the commit.
+	// Where the database is elsewhere it travels with the next one, whose call, or the
+	// commit, fails if it does.
+	Later(stmt string, args ...any) error
 	// Query calls row for every row of the answer.
 	Query(row func(Scan) error, stmt string, args ...any) error
 }

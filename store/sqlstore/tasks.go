@@ -80,15 +80,15 @@ func (t *Tx) PutStats(runID, task string, s syncline.Stats) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.s.Exec(putStats, runID, task, d)
+	err = t.s.Later(putStats, runID, task, d)
 	return wrapf(err, "store the stats of task %s of run %s", task, runID)
 }
 
 // DeleteTasks removes all tasks of a run.
 func (t *Tx) DeleteTasks(runID string) error {
-	_, err := t.s.Exec(`delete from {tasks} where run_id = $1`, runID)
+	err := t.s.Later(`delete from {tasks} where run_id = $1`, runID)
 	if err == nil {
-		_, err = t.s.Exec(`delete from {task_stats} where run_id = $1`, runID)
+		err = t.s.Later(`delete from {task_stats} where run_id = $1`, runID)
 	}
 	return wrapf(err, "delete the tasks of run %s", runID)
 }

@@ -65,7 +65,7 @@ create index runs_alarm  on {runs} (alarm_at) where alarm_at is not null;
 create index runs_hist   on {runs} (pipeline_id, created_at, id);
 create index runs_ended  on {runs} (pipeline_id, ended_at) where ended_at is not null;
 create index runs_new    on {runs} (created_at, id);
-create index runs_state  on {runs} (state, created_at, id);
+create index runs_state  on {runs} (state, created_at, id) where state <> 'succeeded'; -- the rare ones: most of all runs succeed
 create index runs_parent on {runs} (parent_run, created_at, id) where parent_run <> '';
 create index runs_di     on {runs} (di);
 
