@@ -54,7 +54,7 @@ func (b *bars) show(r client.Run) {
 			b.ended[t.Name] = true // before anybody looked
 		}
 		switch {
-		case t.State == syncline.TaskRunning:
+		case t.State == syncline.TaskRunning || !b.news.over(r, t) && !b.ended[t.Name]:
 			b.move(t, now)
 		case t.State == syncline.TaskPending:
 			b.drop(t.Name)
@@ -119,16 +119,19 @@ func (b *bars) done() {
 	b.progress.Wait()
 }
 
+// columns are how wide the facts of a bar are, so that those of all bars stand below each
+// other.
+var columns = []int{28, 16, 14, 10, 9, 9, 0}
+
 // line draws an entity in at most room columns: name, bar, and as many facts as fit.
 func (b *bar) line(now time.Time, widest, room int) string {
 	name := text.Pad(text.Snip(plain(b.task.Name), widest, "…"), widest, ' ')
-	line := name + "  " + b.track()
-	for _, fact := range b.facts(now) {
-		longer := line + "  " + fact
-		if text.StringWidthWithoutEscSequences(longer) > room {
-			break
+	line, cells := name+"  "+b.track(), ""
+	for i, fact := range b.facts(now) {
+		cells += "  " + text.Pad(fact, columns[i], ' ')
+		if longer := line + strings.TrimRight(cells, " "); fact != "" && text.StringWidthWithoutEscSequences(longer) <= room {
+			line, cells = longer, cells[len(strings.TrimRight(cells, " ")):]
 		}
-		line = longer
 	}
 	return line
 }

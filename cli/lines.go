@@ -32,7 +32,9 @@ func (l *lines) show(r client.Run) {
 	}
 	now := time.Now()
 	for _, t := range r.Tasks {
-		l.task(t, now)
+		if l.news.over(r, t) || !l.begun {
+			l.task(t, now)
+		}
 	}
 	l.begun = true
 }
@@ -55,7 +57,7 @@ func (l *lines) task(t client.Task, now time.Time) {
 	case t.State != syncline.TaskRunning && news && t.State != syncline.TaskPending:
 		fmt.Fprintln(l.w, outcome(t))
 	case t.State == syncline.TaskRunning && t.Phase != "" && (news || before != t.Counts.Read && now.Sub(l.last[t.Name]) >= lineEvery):
-		fmt.Fprintf(l.w, "%s: %s\n", plain(t.Name), strings.Join(g.facts(now), ", "))
+		fmt.Fprintf(l.w, "%s: %s\n", plain(t.Name), strings.Join(distinct(g.facts(now)), ", "))
 		l.last[t.Name] = now
 	}
 }

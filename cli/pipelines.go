@@ -285,8 +285,9 @@ func (c *command) kindsCommand() *cobra.Command {
 	}
 }
 
+// distinct leaves out repeated words, and empty ones.
 func distinct(names []string) (out []string) {
-	seen := map[string]bool{}
+	seen := map[string]bool{"": true}
 	for _, n := range names {
 		if !seen[n] {
 			out = append(out, n)

@@ -87,12 +87,16 @@ func (c *command) attempts(r client.Run, now time.Time) {
 func (c *command) tasks(r client.Run, now time.Time) {
 	t := newTable(c.Out, "entity", "state", "read", "inserted", "updated", "unchanged", "deleted", "rejected", "took", "bound by", "landed in")
 	right(t, 3, 4, 5, 6, 7, 8, 9)
-	for _, task := range r.Tasks {
+	short, shared := placed(r.Tasks)
+	for _, task := range short {
 		n := task.Counts
 		t.AppendRow(table.Row{plain(task.Name), doing(task), count(n.Read), count(n.Inserted), count(n.Updated), count(n.Unchanged),
 			count(deleted(n)), count(n.Rejected), spent(task, now), task.BoundBy, plain(task.Where)})
 	}
 	t.Render()
+	if shared != "" {
+		c.say("all in %s", plain(shared))
+	}
 	for _, task := range r.Tasks {
 		if task.Path != "" {
 			c.say("%s: %s", plain(task.Name), plain(task.Path))

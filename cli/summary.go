@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -66,6 +67,9 @@ func (c *command) summary(r client.Run) {
 func success(r client.Run) string {
 	t := r.Totals
 	line := fmt.Sprintf("run %s succeeded in %s: %s read, %s written", tail(r.ID), took(r.EndedAt.Sub(r.StartedAt)), plural(t.Read, "row"), count(written(t)))
+	if _, shared := placed(r.Tasks); shared != "" {
+		line += " to " + plain(shared)
+	}
 	for _, part := range []struct {
 		n    int64
 		word string
@@ -84,7 +88,7 @@ func success(r client.Run) string {
 func (c *command) entities(r client.Run) {
 	t := newTable(c.Out, "entity", "read", "inserted", "updated", "unchanged", "deleted", "rejected", "took", "rows/s", "landed in")
 	right(t, 2, 3, 4, 5, 6, 7, 8, 9)
-	tasks := slices.Clone(r.Tasks)
+	tasks, _ := placed(r.Tasks)
 	if len(tasks) > summaryRows {
 		slices.SortStableFunc(tasks, func(a, b client.Task) int { return cmp.Compare(b.Counts.Read, a.Counts.Read) })
 	}
@@ -100,6 +104,23 @@ func (c *command) entities(r client.Run) {
 		t.AppendFooter(append(total, ""))
 	}
 	t.Render()
+}
+
+// placed leaves out of where entities landed what all have in common: a database's path
+// is said once.
+func placed(tasks []client.Task) (short []client.Task, shared string) {
+	short = slices.Clone(tasks)
+	for i, t := range tasks {
+		_, in, ok := strings.Cut(t.Where, " in ")
+		if !ok || i > 0 && in != shared {
+			return tasks, ""
+		}
+		shared = in
+	}
+	for i := range short {
+		short[i].Where = strings.TrimSuffix(short[i].Where, " in "+shared)
+	}
+	return short, shared
 }
 
 func entityRow(t client.Task) table.Row {

@@ -110,28 +110,24 @@ func (g *gauge) doing(now time.Time) string {
 	return phase + " " + took(now.Sub(g.phase))
 }
 
-// facts are the words of a line, the most important first.
+// facts are the words of a line, the most important first; "" where there is nothing to say.
 func (g *gauge) facts(now time.Time) []string {
-	c := g.task.Counts
-	facts := []string{plural(c.Read, "row")}
-	if s := g.share(); s >= 0 {
-		facts[0] = fmt.Sprintf("%s of %s rows", count(c.Read), count(g.task.Expected))
+	c, rate, rows := g.task.Counts, "", ""
+	if rows = plural(c.Read, "row"); g.share() >= 0 {
+		rows = fmt.Sprintf("%s of %s rows", count(c.Read), count(g.task.Expected))
 	}
-	facts = append(facts, g.doing(now))
-	if rate := g.meter.rate(now); rate > 0 {
-		facts = append(facts, short(rate)+" rows/s")
+	if r := g.meter.rate(now); r > 0 && g.task.Phase == phaseRead {
+		rate = short(r) + " rows/s"
 	}
-	if eta := g.eta(now); eta != "" {
-		facts = append(facts, eta)
-	}
+	facts := []string{rows, g.doing(now), rate, g.eta(now), "", "", ""}
 	if c.Bytes > 0 {
-		facts = append(facts, size(c.Bytes))
+		facts[4] = size(c.Bytes)
 	}
 	if c.Rejected > 0 {
-		facts = append(facts, plural(c.Rejected, "reject"))
+		facts[5] = plural(c.Rejected, "reject")
 	}
 	if g.task.BoundBy != "" {
-		facts = append(facts, "bound by "+g.task.BoundBy)
+		facts[6] = "bound by " + g.task.BoundBy
 	}
 	return facts
 }
@@ -176,10 +172,12 @@ type news struct {
 	attempts int
 	state    syncline.State
 	message  int64
+	landed   map[string]bool // entities of which the log has said so
 }
 
 func (n *news) of(r client.Run) (lines []string) {
 	if !n.begun {
+		n.landed = map[string]bool{}
 		n.begun, n.attempts = true, max(0, len(r.Attempts)-1) // what was before is in runs show
 		if done := finals(r); done > 0 && !r.State.Final() {
 			lines = append(lines, fmt.Sprintf("%s of %d done already", plural(int64(done), "entity"), len(r.Tasks)))
@@ -220,14 +218,24 @@ func (n *news) messages(r client.Run) (lines []string) {
 			continue
 		}
 		n.message = m.Seq
-		loud := m.Severity == syncline.Warning || m.Severity == syncline.Failure && !r.State.Final() // the end tells the last one
 		where := landed[m.Task]
-		quiet := len(r.Tasks) > chatty || where != "" && strings.Contains(m.Text, where)
+		landing := where != "" && strings.Contains(m.Text, where)
+		if landing {
+			n.landed[m.Task] = true
+		}
+		loud := m.Severity == syncline.Warning || m.Severity == syncline.Failure && !r.State.Final() // the end tells the last one
+		quiet := len(r.Tasks) > chatty || landing
 		if m.Attempt == len(r.Attempts) && (loud || m.Severity == syncline.Info && !quiet) {
 			lines = append(lines, told(m))
 		}
 	}
 	return lines
+}
+
+// over reports whether an entity's end may be told: the log, which comes a little later
+// than the counts, has said what went before.
+func (n *news) over(r client.Run, t client.Task) bool {
+	return t.State != syncline.TaskSucceeded || n.landed[t.Name] || r.State.Final()
 }
 
 // told is a message without what is said anyway.
