@@ -141,7 +141,7 @@ func FuzzScan(f *testing.F) {
 		}
 		s := NewScanner(strings.NewReader(in), Default(), stream.Start)
 		var sum int64
-		for {
+		for n := 0; ; n++ {
 			row, err := s.Next()
 			if err == io.EOF {
 				break
@@ -150,6 +150,9 @@ func FuzzScan(f *testing.F) {
 				t.Fatalf("raw %q is not what ends at %d", row.Raw, sum)
 			}
 			at := s.At()
+			if n > 5 {
+				continue
+			}
 			rest := draw(t, NewScanner(strings.NewReader(in[at.Offset:]), Default(), at))
 			if !strings.HasSuffix(want, rest) {
 				t.Fatalf("from %d on\n%sof\n%s", at.Offset, rest, want)

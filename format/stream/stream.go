@@ -22,7 +22,7 @@ var Start = Place{Line: 1}
 // ErrUTF16 says that a stream is not UTF-8 as a whole.
 var ErrUTF16 = errors.New("the file is written in UTF-16: convert it to UTF-8, for example with iconv -f UTF-16 -t UTF-8")
 
-const firstBuffer = 256 << 10
+const firstBuffer = 64 << 10
 
 // maxBuffer is a little more than the largest row, so that one is seen to be too large.
 const maxBuffer = rows.MaxRowBytes + firstBuffer
