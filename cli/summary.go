@@ -67,9 +67,6 @@ func (c *command) summary(r client.Run) {
 func success(r client.Run) string {
 	t := r.Totals
 	line := fmt.Sprintf("run %s succeeded in %s: %s read, %s written", tail(r.ID), took(r.EndedAt.Sub(r.StartedAt)), plural(t.Read, "row"), count(written(t)))
-	if _, shared := placed(r.Tasks); shared != "" {
-		line += " to " + plain(shared)
-	}
 	for _, part := range []struct {
 		n    int64
 		word string
@@ -77,6 +74,9 @@ func success(r client.Run) string {
 		if part.n > 0 {
 			line += fmt.Sprintf(", %s %s", count(part.n), part.word)
 		}
+	}
+	if _, shared := placed(r.Tasks); shared != "" {
+		line += "; all in " + plain(shared)
 	}
 	if n := r.Facts.FailedTasks; n > 0 {
 		line += fmt.Sprintf("; %d of %d entities failed", n, len(r.Tasks))

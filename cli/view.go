@@ -211,7 +211,9 @@ func finals(r client.Run) (n int) {
 func (n *news) messages(r client.Run) (lines []string) {
 	landed := map[string]string{}
 	for _, t := range r.Tasks {
-		landed[t.Name] = t.Where
+		if t.State == syncline.TaskSucceeded { // before, it is where the entity is meant to land
+			landed[t.Name] = t.Where
+		}
 	}
 	for _, m := range r.Messages {
 		if m.Seq <= n.message {
