@@ -69,7 +69,8 @@ func (t *Tx) Claimable(f syncline.ClaimFilter) ([]*syncline.Run, error) {
 	q.and(`kind {any} ? {end}`, t.f.List(f.Kinds))
 	q.and(`(host = '' or host = ?)`, f.Host)
 	if len(f.Only) > 0 {
-		q.and(`pipeline_id {any} ? {end}`, t.f.List(f.Only))
+		// Not the bare column: its index has the pipelines' whole past.
+		q.and(`(pipeline_id || '') {any} ? {end}`, t.f.List(f.Only))
 	}
 	if f.Run != "" {
 		q.and(`id = ?`, f.Run)
