@@ -3,6 +3,8 @@ package builtin
 
 import (
 	"github.com/synclinehq/syncline/destination"
+	tofiles "github.com/synclinehq/syncline/destination/files"
+	topostgres "github.com/synclinehq/syncline/destination/postgres"
 	"github.com/synclinehq/syncline/registry"
 	"github.com/synclinehq/syncline/source"
 	"github.com/synclinehq/syncline/source/files"
@@ -20,7 +22,10 @@ var Sources = []source.Kind{
 }
 
 // Destinations are the places to write to.
-var Destinations = []destination.Kind{}
+var Destinations = []destination.Kind{
+	topostgres.Kind,
+	tofiles.Kind,
+}
 
 // Registry makes the registry of this build. o says what all transfers of the process
 // share; its Sources and Destinations are filled in.
