@@ -139,7 +139,7 @@ func (w *Worker) judge(h *holding, name string, err error) (syncline.TaskState, 
 		return syncline.TaskSucceeded, nil
 	}
 	if errors.Is(err, syncline.ErrLeaseLost) {
-		w.lost(h)
+		h.stop(syncline.ErrLeaseLost)
 		return "", nil
 	}
 	if h.ctx.Err() != nil {
@@ -158,22 +158,6 @@ func (w *Worker) judge(h *holding, name string, err error) (syncline.TaskState, 
 		return syncline.TaskRetryWait, nil
 	}
 	return syncline.TaskFailed, nil
-}
-
-// lost stops a run that somebody else holds. When it was the destination that refused us,
-// the ledger counts it.
-func (w *Worker) lost(h *holding) {
-	known := errors.Is(context.Cause(h.ctx), syncline.ErrLeaseLost)
-	h.stop(syncline.ErrLeaseLost)
-	w.o.Log.Warn("lease lost", "run", h.grant.Run.ID, "token", h.grant.Run.Token)
-	if known {
-		return
-	}
-	ctx, stop := context.WithTimeout(context.WithoutCancel(h.ctx), closing)
-	defer stop()
-	if err := w.o.Door.Stale(ctx, h.grant.Hold()); err != nil {
-		w.o.Log.Warn("count a refused write", "run", h.grant.Run.ID, "err", err)
-	}
 }
 
 // shown is an error as a person may see it: what has no code is internal, logged in full.
@@ -222,7 +206,8 @@ func (w *Worker) leave(h *holding, wait *task.Suspend) {
 	w.close(h, func(ctx context.Context) (err error) {
 		switch {
 		case errors.Is(cause, syncline.ErrLeaseLost):
-			return nil
+			w.o.Log.Warn("lease lost", "run", hold.Run, "token", hold.Token)
+			err = w.o.Door.Stale(ctx, hold) // whoever refused us, the run says so
 		case errors.Is(cause, errCanceled):
 			_, err = w.o.Door.AckCancel(ctx, hold)
 		case cause != nil:

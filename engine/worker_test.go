@@ -348,6 +348,7 @@ func TestCutOff(t *testing.T) {
 	if writes.Load() > before+1 {
 		t.Error("the old holder goes on writing")
 	}
+	b.until(id, "the refusal is counted", func(d ledger.Detail) bool { return d.Run.Facts.Fenced > 0 })
 }
 
 func TestKeeper(t *testing.T) {

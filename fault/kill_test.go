@@ -12,12 +12,13 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	_ "modernc.org/sqlite"
 
 	"github.com/synclinehq/syncline/testserver"
 )
 
 const (
-	rowsInTable = 400_000
+	rowsInTable = 300_000
 	// twoBatches is how much more than what was left an attempt may read.
 	twoBatches = 2 * 65_536
 )

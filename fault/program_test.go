@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -52,13 +53,14 @@ func random(t *testing.T) *rand.Rand {
 
 // program is Syncline with a data directory of its own.
 type program struct {
-	t    *testing.T
-	data string
-	env  []string
+	t     *testing.T
+	data  string
+	flags []string
 }
 
-func newProgram(t *testing.T, env ...string) *program {
-	return &program{t: t, data: t.TempDir(), env: env}
+// newProgram makes a data directory; every command gets flags.
+func newProgram(t *testing.T, flags ...string) *program {
+	return &program{t: t, data: t.TempDir(), flags: flags}
 }
 
 // process is one running command.
@@ -71,8 +73,8 @@ type process struct {
 // start runs a command in the background; it is killed with the test.
 func (p *program) start(args ...string) *process {
 	p.t.Helper()
-	c := &process{Cmd: exec.Command(binary, args...), done: make(chan struct{})}
-	c.Env = append(append(os.Environ(), "SYNCLINE_DATA="+p.data), p.env...)
+	c := &process{Cmd: exec.Command(binary, append(slices.Clone(p.flags), args...)...), done: make(chan struct{})}
+	c.Env = append(os.Environ(), "SYNCLINE_DATA="+p.data)
 	c.Stdout, c.Stderr = &c.out, &c.err
 	if err := c.Start(); err != nil {
 		p.t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 	"github.com/synclinehq/syncline/testserver"
 )
 
-const bigTable = 3_000_000
+const bigTable = 1_500_000
 
 // bigSync is a pipeline that takes long enough to be disturbed, in a YAML file.
 func bigSync(t *testing.T, from, to string) string {
@@ -51,7 +51,7 @@ func newShared(t *testing.T) *shared {
 	}
 	from, to, led := testserver.Database(t), testserver.Database(t), testserver.Database(t)
 	execute(t, connect(t, from), makeTable(bigTable), "vacuum analyze public.t")
-	s := &shared{program: newProgram(t, "SYNCLINE_LEDGER="+led, "SYNCLINE_ACCEPT_DATA_LOSS=1"), from: from, to: to}
+	s := &shared{program: newProgram(t, "--ledger", led, "--i-accept-data-loss"), from: from, to: to}
 	s.run(0, "apply", "-f", bigSync(t, from, to))
 	for i := range s.workers {
 		s.workers[i] = s.start("worker")
