@@ -41,7 +41,7 @@ type Conn struct {
 // OpenRead opens an existing file. It is never created; nothing can be written.
 func OpenRead(path string) (*Conn, error) {
 	c := &Conn{path: path, class: syncline.ClassSource, patience: Patience, stmts: map[*Stmt]bool{}, ctx: context.Background()}
-	if err := c.exists(); err != nil {
+	if err := regular(path); err != nil {
 		return nil, err
 	}
 	if err := c.open(0); err != nil {
@@ -58,10 +58,7 @@ func OpenRead(path string) (*Conn, error) {
 // OpenWrite opens a file and makes it when it is missing. Its folder must be there.
 func OpenWrite(path string) (*Conn, error) {
 	c := &Conn{path: path, class: syncline.ClassDestination, patience: Patience, stmts: map[*Stmt]bool{}, ctx: context.Background()}
-	if err := c.exists(); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	if err := c.folder(); err != nil {
+	if err := Writable(path); err != nil {
 		return nil, err
 	}
 	if err := c.open(engine.SQLITE_OPEN_CREATE); err != nil {
@@ -70,20 +67,35 @@ func OpenWrite(path string) (*Conn, error) {
 	return c, nil
 }
 
-func (c *Conn) exists() error {
-	if strings.ContainsRune(c.path, 0) {
-		return syncline.Errorf(syncline.InvalidArgument, "the path %q holds a NUL", c.path).Of(syncline.ClassConfig).Try("name the file without it")
+// Exists reports whether there is a file.
+func Exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// Writable says why there cannot be a database file, as far as can be told without opening
+// or making it.
+func Writable(path string) error {
+	if err := regular(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	at, err := os.Stat(c.path)
+	return folder(path)
+}
+
+func regular(path string) error {
+	if strings.ContainsRune(path, 0) {
+		return syncline.Errorf(syncline.InvalidArgument, "the path %q holds a NUL", path).Of(syncline.ClassConfig).Try("name the file without it")
+	}
+	at, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return syncline.Errorf(syncline.NotFound, "there is no file %s: %w", c.path, fs.ErrNotExist).Of(syncline.ClassConfig).Try("check the path; a source is never created")
+		return syncline.Errorf(syncline.NotFound, "there is no file %s: %w", path, fs.ErrNotExist).Of(syncline.ClassConfig).Try("check the path; a source is never created")
 	case err != nil:
-		return syncline.Errorf(syncline.PermissionDenied, "look at %s: %w", c.path, err).Of(syncline.ClassConfig).Try("let this user read the file and its folder")
+		return syncline.Errorf(syncline.PermissionDenied, "look at %s: %w", path, err).Of(syncline.ClassConfig).Try("let this user read the file and its folder")
 	case at.IsDir():
-		return syncline.Errorf(syncline.InvalidArgument, "%s is a folder, not a SQLite file", c.path).Of(syncline.ClassConfig).Try("name a file, for example %s/data.db", strings.TrimSuffix(c.path, "/"))
+		return syncline.Errorf(syncline.InvalidArgument, "%s is a folder, not a SQLite file", path).Of(syncline.ClassConfig).Try("name a file, for example %s/data.db", strings.TrimSuffix(path, "/"))
 	case !at.Mode().IsRegular():
-		return syncline.Errorf(syncline.InvalidArgument, "%s is not a regular file", c.path).Of(syncline.ClassConfig).Try("name a SQLite file")
+		return syncline.Errorf(syncline.InvalidArgument, "%s is not a regular file", path).Of(syncline.ClassConfig).Try("name a SQLite file")
 	}
 	return nil
 }

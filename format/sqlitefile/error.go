@@ -23,24 +23,32 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("sqlite: %s (%d)", e.Text, e.Code) }
 
-// Constraint reports whether err says that a row breaks a rule of its table, and which.
-func Constraint(err error) (rule string, ok bool) {
-	if e, is := errors.AsType[*Error](err); is && e.Code&0xff == engine.SQLITE_CONSTRAINT {
-		return e.Text, true
+// Rule is what a row broke.
+type Rule string
+
+// The rules that a table may have for its rows.
+const (
+	Unique    Rule = "unique"
+	NotNull   Rule = "not null"
+	Datatype  Rule = "type" // of a STRICT table
+	OtherRule Rule = "other"
+)
+
+// Broken reports whether err says that a row breaks a rule of its table, and which.
+func Broken(err error) (Rule, bool) {
+	e, is := errors.AsType[*Error](err)
+	if !is || e.Code&0xff != engine.SQLITE_CONSTRAINT {
+		return "", false
 	}
-	return "", false
-}
-
-// NotNull reports whether err says that NULL came into a column that forbids it.
-func NotNull(err error) bool {
-	e, is := errors.AsType[*Error](err)
-	return is && (e.Code == engine.SQLITE_CONSTRAINT_NOTNULL)
-}
-
-// TooBig reports whether err says that a value is over the engine's limit of 1 GB.
-func TooBig(err error) bool {
-	e, is := errors.AsType[*Error](err)
-	return is && e.Code&0xff == engine.SQLITE_TOOBIG
+	switch e.Code {
+	case engine.SQLITE_CONSTRAINT_UNIQUE, engine.SQLITE_CONSTRAINT_PRIMARYKEY, engine.SQLITE_CONSTRAINT_ROWID:
+		return Unique, true
+	case engine.SQLITE_CONSTRAINT_NOTNULL:
+		return NotNull, true
+	case engine.SQLITE_CONSTRAINT_DATATYPE:
+		return Datatype, true
+	}
+	return OtherRule, true
 }
 
 func busy(rc int32) bool {

@@ -11,12 +11,12 @@ import (
 
 // folder checks that the file's folder is there: the engine's own words for it
 // ("unable to open database file") name nothing.
-func (c *Conn) folder() error {
-	dir := filepath.Dir(c.path)
+func folder(path string) error {
+	dir := filepath.Dir(path)
 	at, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return syncline.Errorf(syncline.NotFound, "there is no folder %s for %s", dir, filepath.Base(c.path)).Of(syncline.ClassConfig).Try("make it: mkdir -p %s", dir)
+		return syncline.Errorf(syncline.NotFound, "there is no folder %s for %s", dir, filepath.Base(path)).Of(syncline.ClassConfig).Try("make it: mkdir -p %s", dir)
 	case err != nil:
 		return syncline.Errorf(syncline.PermissionDenied, "look at the folder %s: %w", dir, err).Of(syncline.ClassConfig).Try("let this user read and write it")
 	case !at.IsDir():

@@ -167,6 +167,9 @@ func (s *Stmt) Step() (bool, error) {
 	}
 }
 
+// most is how much memory a statement keeps for its next values.
+const most = 1 << 20
+
 // Reset makes the statement ready for other values.
 func (s *Stmt) Reset() {
 	engine.Xsqlite3_reset(s.c.tls, s.p) // its code repeats what Step said
@@ -179,6 +182,10 @@ func (s *Stmt) Reset() {
 	}
 	if len(s.memory) > 0 {
 		s.memory[0].used = 0
+		if s.memory[0].cap > most {
+			libc.Xfree(s.c.tls, s.memory[0].p)
+			s.memory = s.memory[:0]
+		}
 	}
 }
 

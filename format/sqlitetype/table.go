@@ -28,17 +28,38 @@ func (c Column) Definition() string {
 // of the constraint: CONSTRAINT "INT32" PRIMARY KEY ("id").
 func CreateTable(name string, columns []Column, key []string) string {
 	lines := make([]string, 0, len(columns)+1)
-	constraint := ""
+	constraint := "PRIMARY KEY (" + sqlitefile.QuoteAll(key) + ")"
 	for _, c := range columns {
-		if note, ok := strings.CutPrefix(c.Declared, "INTEGER "); ok && len(key) == 1 && key[0] == c.Name {
-			c.Declared, constraint = "INTEGER", "CONSTRAINT "+note+" "
+		if strings.HasPrefix(c.Declared, "INTEGER ") && len(key) == 1 && key[0] == c.Name {
+			constraint = c.keyClause()
+			c.Declared = "INTEGER"
 		}
 		lines = append(lines, c.Definition())
 	}
 	if len(key) > 0 {
-		lines = append(lines, constraint+"PRIMARY KEY ("+sqlitefile.QuoteAll(key)+")")
+		lines = append(lines, constraint)
 	}
 	return "CREATE TABLE " + sqlitefile.Quote(name) + " (\n  " + strings.Join(lines, ",\n  ") + "\n)"
+}
+
+// keyClause makes the column, an integer, the rowid.
+func (c Column) keyClause() string {
+	clause := "PRIMARY KEY (" + sqlitefile.Quote(c.Name) + ")"
+	if note, ok := strings.CutPrefix(c.Declared, "INTEGER "); ok {
+		return "CONSTRAINT " + note + " " + clause
+	}
+	return clause
+}
+
+// Redeclare changes a column's definition in the text of a table, where it stands as
+// CreateTable wrote it.
+func Redeclare(createTable string, was, want Column) (string, bool) {
+	for _, change := range [][2]string{{was.Definition(), want.Definition()}, {was.keyClause(), want.keyClause()}} {
+		if strings.Count(createTable, change[0]) == 1 {
+			return strings.Replace(createTable, change[0], change[1], 1), true
+		}
+	}
+	return createTable, false
 }
 
 var keyNote = regexp.MustCompile(`CONSTRAINT ("(?:[^"]|"")*") PRIMARY KEY \("(?:[^"]|"")*"\)\s*\)\s*$`)

@@ -1,0 +1,333 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/rand"
+	"slices"
+	"strings"
+
+	"github.com/synclinehq/syncline"
+	"github.com/synclinehq/syncline/destination"
+	"github.com/synclinehq/syncline/format/sqlitefile"
+	"github.com/synclinehq/syncline/format/sqlitetype"
+)
+
+// publishing is one Publish, within its transaction.
+type publishing struct {
+	*Writer
+	c     *sqlitefile.Conn
+	there *table // nil: the load makes it
+	sum   syncline.Counts
+	phase func(string)
+	last  last
+}
+
+// Publish shows the load, with its mark, in one transaction.
+func (w *Writer) Publish(ctx context.Context, mark []byte, sum syncline.Counts, phase func(string)) (out destination.Published, err error) {
+	if phase == nil {
+		phase = func(string) {}
+	}
+	err = w.update(ctx, func(c *sqlitefile.Conn) error {
+		h, err := fenced(c, w.t.Fence.Stream, w.t.Load, w.t.Fence.Token)
+		if err != nil {
+			return err
+		}
+		if h.last.Load != w.t.Load {
+			p := publishing{Writer: w, c: c, sum: sum, phase: phase}
+			if err := p.run(&h); err != nil {
+				return err
+			}
+			h.mark, h.last = mark, p.last
+			if err := writeHead(c, w.t.Fence.Stream, h); err != nil {
+				return err
+			}
+		}
+		out = h.last.published()
+		return nil
+	})
+	return out, err
+}
+
+func (p *publishing) run(h *head) (err error) {
+	if p.there, err = describe(p.c, p.t.Table); err != nil {
+		return err
+	}
+	// Somebody may have changed the table since Takeover.
+	if p.shape, err = fit(p.t, p.there); err != nil {
+		return err
+	}
+	staged, err := p.books()
+	if err != nil {
+		return err
+	}
+	p.last = last{Load: p.t.Load, Total: -1, Counts: p.sum, Where: "table " + p.t.Table + " in " + p.file.path}
+	switch {
+	case !p.staged():
+		err = p.sweep()
+	case p.t.Window != nil && p.there != nil:
+		err = p.replaceWindow()
+	default:
+		p.last.Total = staged
+		err = p.replace(staged)
+	}
+	if err != nil {
+		return err
+	}
+	p.last.Counts.Swept = p.last.Swept
+	return p.identify(h)
+}
+
+// books holds what was counted against what is there.
+func (p *publishing) books() (staged int64, err error) {
+	parts, err := readParts(p.c, p.t.Fence.Stream, p.t.Load)
+	if err != nil {
+		return 0, err
+	}
+	var kept syncline.Counts
+	for id, part := range parts {
+		if !part.at.Done {
+			return 0, syncline.Errorf(syncline.Internal, "part %s of %s is not done", id, p.t.Table)
+		}
+		kept = kept.Add(part.at.Counts)
+	}
+	staged = kept.Inserted
+	if p.staged() {
+		if staged, err = count(p.c, p.stage); err != nil {
+			return 0, err
+		}
+	}
+	if staged != kept.Inserted {
+		return 0, &destination.Unbalanced{Table: p.t.Table, Staged: staged, Count: kept.Inserted}
+	}
+	if kept != p.sum {
+		return 0, &destination.Unbalanced{Table: p.t.Table, Staged: staged, Count: p.sum.Inserted}
+	}
+	return staged, nil
+}
+
+// guard withholds deletes that look like an accident.
+func (p *publishing) guard(had, gone int64) error {
+	if p.t.Guard.Trips(had, gone, p.sum.Read) {
+		return &destination.MassDelete{Table: p.t.Table, Had: had, Gone: gone, Read: p.sum.Read}
+	}
+	p.last.Swept = gone
+	return nil
+}
+
+// missing is the condition that row t of the table has no row in the stage with its key.
+func (p *publishing) missing() string {
+	conds := make([]string, len(p.shape.key))
+	for i, k := range p.shape.key {
+		conds[i] = "s." + sqlitefile.Quote(k) + " = t." + sqlitefile.Quote(k)
+	}
+	return "not exists (select 1 from main." + sqlitefile.Quote(p.stage) + " s where " + strings.Join(conds, " and ") + ")"
+}
+
+// keyed: rows of the table and of the stage can be told to be the same.
+func (p *publishing) keyed() bool {
+	return len(p.shape.key) > 0 && !slices.ContainsFunc(p.shape.added, func(a placed) bool { return slices.Contains(p.shape.key, a.Name) })
+}
+
+// replace shows the stage instead of the table.
+func (p *publishing) replace(staged int64) error {
+	if p.there == nil {
+		p.phase("publish")
+		return p.rename(p.t.Table)
+	}
+	had, err := count(p.c, p.there.name)
+	if err != nil {
+		return err
+	}
+	gone := max(0, had-staged)
+	if p.keyed() {
+		if gone, err = p.c.Int("select count(*) from main." + sqlitefile.Quote(p.there.name) + " t where " + p.missing()); err != nil {
+			return err
+		}
+	}
+	if err := p.guard(had, gone); err != nil {
+		return err
+	}
+	whole, err := p.stageIsWhole()
+	if err != nil {
+		return err
+	}
+	p.phase("publish")
+	if p.there.depended || !whole {
+		return p.fill("true")
+	}
+	return p.swap()
+}
+
+// stageIsWhole reports whether the stage has every column of the table: somebody may have
+// added one since the stage was made.
+func (p *publishing) stageIsWhole() (bool, error) {
+	stage, err := describe(p.c, p.stage)
+	if err != nil {
+		return false, err
+	}
+	return !slices.ContainsFunc(p.there.columns, func(c column) bool {
+		_, ok := stage.column(c.Name)
+		return !ok
+	}), nil
+}
+
+// swap lets the stage take the name of the table, and builds its indexes.
+func (p *publishing) swap() error {
+	name := p.there.name
+	if err := p.c.Exec("drop table main." + sqlitefile.Quote(name)); err != nil {
+		return err
+	}
+	if err := p.rename(name); err != nil {
+		return err
+	}
+	p.phase("build key")
+	for _, i := range p.there.indexes {
+		if err := p.build(i); err != nil {
+			return err
+		}
+	}
+	now, err := describe(p.c, name)
+	if err != nil {
+		return err
+	}
+	return p.ensureKey(p.c, now)
+}
+
+func (p *publishing) rename(name string) error {
+	if err := p.c.Exec("drop index if exists main." + sqlitefile.Quote(p.stageKey())); err != nil {
+		return err
+	}
+	return p.c.Exec("alter table main." + sqlitefile.Quote(p.stage) + " rename to " + sqlitefile.Quote(name))
+}
+
+func (p *publishing) build(i index) error {
+	err := p.c.Exec(i.sql)
+	if _, broken := sqlitefile.Broken(err); broken {
+		return syncline.Errorf(syncline.FailedPrecondition, "the new rows of %s break its index %s: %w", p.there.name, i.name, err).
+			Of(syncline.ClassDestination).Try("drop the index, or mend the rows at the source")
+	}
+	return err
+}
+
+// fill brings the rows of the stage into the table that stays: what depends on it would
+// not come along with another. Rows within the condition that the stage lacks go.
+func (p *publishing) fill(within string, args ...any) error {
+	if err := p.fitTable(p.c, p.there); err != nil {
+		return err
+	}
+	m := &merger{
+		target: "main." + sqlitefile.Quote(p.there.name), source: "main." + sqlitefile.Quote(p.stage), where: "true",
+		columns: p.shape.names(), from: p.shape.names(), key: p.shape.key,
+	}
+	gone, conflict := within, ""
+	if p.keyed() {
+		gone += " and " + p.missing()
+		conflict = " on conflict (" + sqlitefile.QuoteAll(p.shape.key) + ") do nothing"
+	}
+	if err := p.c.Exec("delete from main."+sqlitefile.Quote(p.there.name)+" as t where "+gone, args...); err != nil {
+		return err
+	}
+	if p.keyed() {
+		if _, err := m.update(p.c, true); err != nil {
+			return p.refused(err)
+		}
+	}
+	if _, err := m.insert(p.c, conflict); err != nil {
+		return p.refused(err)
+	}
+	return p.c.Exec("drop table main." + sqlitefile.Quote(p.stage))
+}
+
+// refused: the stage has taken the rows, but the table's triggers or its rules against
+// rows that stay do not.
+func (p *publishing) refused(err error) error {
+	if _, broken := sqlitefile.Broken(err); broken {
+		return syncline.Errorf(syncline.FailedPrecondition, "%s refuses rows of the load: %w", p.there.name, err).Of(syncline.ClassDestination).
+			Try("look at its rules and triggers: sqlite3 %s '.schema %s'", p.file.path, p.there.name)
+	}
+	return err
+}
+
+// replaceWindow replaces one stretch of the cursor.
+func (p *publishing) replaceWindow() error {
+	within, args := p.window()
+	table := "main." + sqlitefile.Quote(p.there.name) + " t where " + within
+	had, err := p.c.Int("select count(*) from "+table, args...)
+	if err != nil {
+		return err
+	}
+	gone := max(0, had-p.sum.Inserted)
+	if p.keyed() {
+		if gone, err = p.c.Int("select count(*) from "+table+" and "+p.missing(), args...); err != nil {
+			return err
+		}
+	}
+	if err := p.guard(had, gone); err != nil {
+		return err
+	}
+	p.phase("publish")
+	return p.fill(within, args...)
+}
+
+// window is the condition that row t is within the load's window.
+func (p *publishing) window() (string, []any) {
+	i := slices.IndexFunc(p.shape.columns, func(c placed) bool { return c.field.Name == p.t.Cursor })
+	at := p.shape.columns[i]
+	name := "t." + sqlitefile.Quote(at.Name)
+	edge := func(t string) string { return "replace(" + t + ", ' ', 'T')" } // as others write times
+	return edge(name) + " >= ? and " + edge(name) + " < ?",
+		[]any{sqlitetype.Edge(p.t.Window.From, at.field.Type, "T"), sqlitetype.Edge(p.t.Window.To, at.field.Type, "T")}
+}
+
+// sweep removes the rows of an upsert that a full read has not brought.
+func (p *publishing) sweep() error {
+	p.phase("publish")
+	if !p.sweeps() || p.there == nil {
+		return nil
+	}
+	within, args := "true", []any(nil)
+	if p.t.Window != nil {
+		within, args = p.window()
+	}
+	table := "main." + sqlitefile.Quote(p.there.name)
+	had, err := p.c.Int("select count(*) from "+table+" t where "+within, args...)
+	if err != nil {
+		return err
+	}
+	gone, err := p.c.Int("select count(*) from "+table+" t where "+within+" and "+p.missing(), args...)
+	if err != nil {
+		return err
+	}
+	if err := p.guard(had, gone); err != nil {
+		return err
+	}
+	if err := p.c.Exec("delete from "+table+" as t where "+within+" and "+p.missing(), args...); err != nil {
+		return err
+	}
+	return p.c.Exec("drop table main." + sqlitefile.Quote(p.stage))
+}
+
+// identify makes sure that this very table can be told from another one later.
+func (p *publishing) identify(h *head) error {
+	now, err := describe(p.c, p.t.Table)
+	if err != nil {
+		return err
+	}
+	if now == nil {
+		return syncline.Errorf(syncline.Aborted, "table %s was dropped while it was written", p.t.Table).Of(syncline.ClassDestination).
+			Try("let nobody drop it during a run").Again()
+	}
+	same, err := marked(p.c, now.name, h.targetID)
+	if err != nil {
+		return err
+	}
+	if !same {
+		h.targetID = strings.ToLower(rand.Text()[:12])
+		if err := setMarker(p.c, now.name, h.targetID); err != nil {
+			return err
+		}
+	}
+	empty, err := isEmpty(p.c, now.name)
+	p.last.Filled = !empty
+	return err
+}
