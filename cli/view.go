@@ -104,7 +104,7 @@ func (g *gauge) doing(now time.Time) string {
 	if phase == "" {
 		phase = "begin"
 	}
-	if phase == phaseRead || phase == "begin" {
+	if phase == phaseRead || phase == "begin" || phase == "done" {
 		return phase
 	}
 	return phase + " " + took(now.Sub(g.phase))
