@@ -5,6 +5,7 @@ import (
 	"github.com/synclinehq/syncline/destination"
 	tofiles "github.com/synclinehq/syncline/destination/files"
 	topostgres "github.com/synclinehq/syncline/destination/postgres"
+	tosqlite "github.com/synclinehq/syncline/destination/sqlite"
 	"github.com/synclinehq/syncline/registry"
 	"github.com/synclinehq/syncline/source"
 	"github.com/synclinehq/syncline/source/files"
@@ -24,6 +25,7 @@ var Sources = []source.Kind{
 // Destinations are the places to write to.
 var Destinations = []destination.Kind{
 	topostgres.Kind,
+	tosqlite.Kind,
 	tofiles.Kind,
 }
 
