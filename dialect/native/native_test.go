@@ -325,6 +325,7 @@ func TestWatchEnds(t *testing.T) {
 		break
 	}
 	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
 	for _, err := range f.Watch(ctx, "last") {
 		if err != nil && !errors.Is(err, context.Canceled) {
 			t.Error(err)
