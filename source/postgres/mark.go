@@ -78,7 +78,7 @@ func literal(text, typ string) string { return quote(text) + "::" + typ }
 func (s *Source) waitFor(ctx context.Context, open int64, entity string) error {
 	limit := time.NewTimer(patience)
 	defer limit.Stop()
-	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
 		var oldest int64
 		err := s.ask(ctx, "look for open transactions", func(ctx context.Context, db *pgx.Conn) error {
 			return db.QueryRow(ctx, "select txid_snapshot_xmin(txid_current_snapshot())").Scan(&oldest)
