@@ -1,9 +1,12 @@
 package sqlite
 
 import (
+	"bufio"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -20,15 +23,34 @@ import (
 	"github.com/synclinehq/syncline/format/sqlitetype"
 	"github.com/synclinehq/syncline/rows"
 	"github.com/synclinehq/syncline/source"
+	"github.com/synclinehq/syncline/testserver"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if path := os.Getenv("SQLITE_HOLD"); path != "" {
+		hold(path)
+	}
+	testserver.Main(m)
+}
 
 func TestDestination(t *testing.T) {
+	running := goleak.IgnoreCurrent()
+	t.Cleanup(func() { goleak.VerifyNone(t, running) })
 	destinationtest.Run(t, destinationtest.Fixture{
 		New:     func(t testing.TB) destinationtest.Place { return newPlace(t) },
 		Refuses: map[string]string{"float32 1": rows.CodeOutOfRange, "float64 1": rows.CodeOutOfRange}, // -0
 	})
+}
+
+// hold is the other program that has locked a file.
+func hold(path string) {
+	c, err := sqlitefile.OpenWrite(path)
+	if err == nil {
+		err = c.Exec("begin immediate")
+	}
+	fmt.Println("held:", err)
+	_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
+	os.Exit(0)
 }
 
 // place is a file with a connection of its own to look into it.
