@@ -105,18 +105,24 @@ func (c *command) started(cmd *cobra.Command, s client.Started, wait bool) error
 		r, err := c.workAndFollow(cmd.Context(), s.Run.ID)
 		return c.conclude(cmd.Context(), r, err, false)
 	}
-	about, err := c.app.Client().About(cmd.Context())
+	others, err := c.othersWork(cmd.Context())
 	if err != nil {
 		return err
 	}
 	return c.draw(s.Run, func() {
 		c.say("run %s of %s %s", tail(s.Run.ID), plain(s.Run.Pipeline), s.How)
-		if about.Server || about.Ledger == "postgres" {
+		if others {
 			c.say("  next: syncline runs watch %s", tail(s.Run.ID))
 			return
 		}
 		c.say("  next: no server is running that would execute it: syncline serve, or syncline worker --once")
 	})
+}
+
+// othersWork reports whether somebody else may be expected to execute a run that waits.
+func (c *command) othersWork(ctx context.Context) (bool, error) {
+	about, err := c.app.Client().About(ctx)
+	return about.Server || about.Ledger == "postgres", err
 }
 
 func (c *command) pauseCommand() *cobra.Command {

@@ -187,15 +187,20 @@ func (c *command) resumeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			others, err := c.othersWork(cmd.Context())
+			if err != nil {
+				return err
+			}
 			r, err := api.Resume(cmd.Context(), args[0], waits...)
 			if err != nil {
 				return err
 			}
-			return c.started(cmd, client.Started{How: "resumed", Run: r}, wait)
+			// Who resumes a run wants it to go on, so it does here where nobody else would.
+			return c.started(cmd, client.Started{How: "resumed", Run: r}, wait || !others)
 		},
 	}
 	cmd.Flags().StringSliceVar(&confirm, "confirm", nil, "agree to what the run waits for: mass_delete, schema_change")
-	cmd.Flags().BoolVar(&wait, "wait", false, "execute it here when no server does, and return when it has ended")
+	cmd.Flags().BoolVar(&wait, "wait", false, "return when it has ended; where no server would execute it, it is executed here in any case")
 	return cmd
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,7 +96,7 @@ func asked(entities []syncline.EntitySpec) string {
 	}
 	e, names := entities[0], []string{}
 	for _, e := range entities {
-		names = append(names, plain(e.Name))
+		names = append(names, plain(cmp.Or(e.Name, "everything")))
 	}
 	words := []string{strings.Join(names, ", "), string(e.Mode)}
 	if e.Mode == "" {
