@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -102,7 +103,8 @@ func (d *database) connect(ctx context.Context) (*pgx.Conn, error) {
 // Lands keeps an entity's name. A file lands without its extension.
 func (d *database) Lands(entity string) string {
 	if base := withoutExtension(entity); base != entity {
-		return name{table: base}.text()
+		// A file that was written from a table of the schema public goes back there.
+		return name{table: strings.TrimPrefix(base, "public.")}.text()
 	}
 	return entity
 }

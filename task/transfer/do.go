@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -258,6 +259,10 @@ func (t *transfer) publish(ctx context.Context, before []byte) error {
 		return err
 	}
 	p, err := t.writer.Publish(ctx, t.mark(before), t.progress.sum(), t.progress.phase)
+	if errors.Is(err, destination.ErrUnbalanced) {
+		// What is staged is known to be wrong: whoever goes on with this load starts it anew.
+		err = errors.Join(err, t.writer.Discard(ctx))
+	}
 	if err != nil {
 		return fmt.Errorf("publish %s: %w", t.table, err)
 	}

@@ -24,6 +24,9 @@ func outcome(ctx context.Context, c *task.Call, err error) error {
 	if errors.Is(err, destination.ErrMassDelete) {
 		return &task.Suspend{Wait: syncline.WaitMassDelete, Err: massDelete(c, err)}
 	}
+	if u, ok := errors.AsType[*destination.Unbalanced](err); ok {
+		return unbalanced("%s: %w", c.Task.Name, u)
+	}
 	if errors.Is(err, destination.ErrUnbalanced) {
 		return unbalanced("%s: %w", c.Task.Name, err)
 	}
