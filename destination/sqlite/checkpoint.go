@@ -84,6 +84,13 @@ func now() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000000Z"
 type part struct {
 	token, seq int64
 	at         rows.Position
+	keyless    int64 // rows rejected before their key was known
+}
+
+// tally is how counts are kept.
+type tally struct {
+	syncline.Counts
+	Keyless int64 `json:"keyless,omitempty"`
 }
 
 func readParts(c *sqlitefile.Conn, stream, load string) (map[string]part, error) {
@@ -93,9 +100,11 @@ func readParts(c *sqlitefile.Conn, stream, load string) (map[string]part, error)
 		if s.Class(3) != sqlitefile.Null {
 			p.at.Next = append([]byte{}, s.Blob(3)...)
 		}
-		if err := json.Unmarshal(s.Text(5), &p.at.Counts); err != nil {
+		var n tally
+		if err := json.Unmarshal(s.Text(5), &n); err != nil {
 			return fmt.Errorf("checkpoint of %s, part %s: %w", stream, s.String(0), err)
 		}
+		p.at.Counts, p.keyless = n.Counts, n.Keyless
 		parts[s.String(0)] = p
 		return nil
 	}, "select part, token, seq, position, done, counts from main."+checkpoints+" where stream = ? and part <> '' and load = ?", stream, load)
@@ -103,7 +112,7 @@ func readParts(c *sqlitefile.Conn, stream, load string) (map[string]part, error)
 }
 
 func writePart(c *sqlitefile.Conn, stream, load, id string, p part) error {
-	counts, err := json.Marshal(p.at.Counts)
+	counts, err := json.Marshal(tally{p.at.Counts, p.keyless})
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ type batch struct {
 	record arrow.RecordBatch
 	rows   []int   // of the record
 	ord    []int64 // their ordinals in the part; nil: not looked up yet
-	ops    []int64 // 0 put, 1 delete; nil: all put
+	ops    []int64 // put, remove or seen; nil: all put
 	// ordinals looks ord up: only rows that are refused need it.
 	ordinals func() []int64
 }

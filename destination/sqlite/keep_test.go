@@ -361,10 +361,108 @@ func TestLands(t *testing.T) {
 	for entity, want := range map[string]string{
 		"orders": "orders", "public.orders": "orders", "main.orders": "orders", "sales.orders": "sales_orders", "flights.csv": "flights",
 		"flights.csv.gz": "flights", "in/2024/flights.jsonl.zst": "flights", "a.b.c": "a_b_c", "public.": "public_", ".csv": "_csv",
-		"sqlite_x": "t_sqlite_x", "_syncline_x": "t__syncline_x", "Mixed Case": "Mixed Case",
+		"sqlite_x": "t_sqlite_x", "_syncline_x": "t__syncline_x", "Mixed Case": "mixed case", "Ünï": "Ünï",
 	} {
 		if got := d.Lands(entity); got != want {
 			t.Errorf("%q lands in %q, want %q", entity, got, want)
 		}
 	}
+}
+
+// A row that is rejected is not gone: the sweep spares it, and spares all when it is not
+// known which rows were rejected.
+func TestSweepSparesRejectedRows(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct {
+		batch [][]string
+		want  []string
+		swept int64
+	}{
+		"by the table":   {[][]string{{"1", "a"}, {"2", "bad"}}, []string{"1|a|∅", "2|two|∅"}, 1},
+		"for its value":  {[][]string{{"1", "a"}, {"2", "-0"}}, []string{"1|a|∅", "2|two|∅"}, 1},
+		"without a key":  {[][]string{{"1", "a"}, {"∅", "b"}}, []string{"1|a|∅", "2|two|∅", "3|three|∅"}, 0},
+		"nothing is bad": {[][]string{{"1", "a"}, {"4", "d"}}, []string{"1|a|∅", "4|d|∅"}, 2},
+	} {
+		for _, noNext := range []bool{false, true} {
+			p := newPlace(t)
+			p.exec(t, "create table people (id integer primary key, name text check (name <> 'bad'), f real); insert into people (id, name) values (1, 'one'), (2, 'two'), (3, 'three')")
+			l := newLoad(t, "load-1", syncline.Upsert)
+			fields := append(slices.Clone(people), arrow.Field{Name: "f", Type: arrow.PrimitiveTypes.Float64, Nullable: true})
+			fields[0].Nullable = true
+			l.target.Entity.Schema, l.target.Deletes, l.noNext = arrow.NewSchema(fields, nil), syncline.DeletesHard, noNext
+			for _, row := range c.batch {
+				f := "∅"
+				if row[1] == "-0" {
+					f = "-0"
+				}
+				l.batches = append(l.batches, [][]string{{row[0], row[1], f}})
+			}
+			out := l.ok(p)
+			got := p.query(t, "select id, name, ifnull(f, '∅') from people order by id")
+			if !slices.Equal(got, c.want) || out.Swept != c.swept || !out.Counts.Balanced() {
+				t.Errorf("%s: %q, want %q; %+v", what, got, c.want, out)
+			}
+			if left := p.Leftovers(t); len(left) > 0 {
+				t.Errorf("%s: left behind: %q", what, left)
+			}
+		}
+	}
+}
+
+// A table that keeps its place is declared wider where it stands.
+func TestWidenInPlace(t *testing.T) {
+	t.Parallel()
+	narrow := []arrow.Field{
+		{Name: "id", Type: arrow.PrimitiveTypes.Int32}, {Name: "n", Type: arrow.PrimitiveTypes.Int16},
+		{Name: "price", Type: &arrow.Decimal128Type{Precision: 5, Scale: 2}, Nullable: true}, {Name: "f", Type: arrow.PrimitiveTypes.Float32, Nullable: true},
+	}
+	wide := []arrow.Field{
+		{Name: "id", Type: arrow.PrimitiveTypes.Int64}, {Name: "n", Type: arrow.PrimitiveTypes.Int32, Nullable: true},
+		{Name: "price", Type: &arrow.Decimal256Type{Precision: 60, Scale: 4}, Nullable: true}, {Name: "f", Type: arrow.PrimitiveTypes.Float64, Nullable: true},
+	}
+	for _, write := range []syncline.Disposition{syncline.Upsert, syncline.Append, syncline.Replace} {
+		p := newPlace(t)
+		l := newLoad(t, "load-1", write, [][]string{{"1", "1", "1.10", "0.5"}})
+		l.target.Entity.Schema = arrow.NewSchema(narrow, nil)
+		l.ok(p)
+		p.exec(t, "create view v as select * from people; create index by_n on people (n)")
+		reader, err := sqlitefile.OpenRead(p.path) // that knows the table as it was
+		must(t, err)
+		_, err = reader.Int("select count(*) from people")
+		must(t, err)
+		l = newLoad(t, "load-2", write, [][]string{{"9223372036854775807", "∅", "12345678901234567890.1234", "0.1"}})
+		l.target.Entity.Schema = arrow.NewSchema(wide, nil)
+		l.target.Guard.Confirmed = true
+		l.ok(p)
+		want := []string{`id|INTEGER|1|1`, `n|INTEGER "INT32"|0|0`, `price|TEXT "DECIMAL(60,4)"|0|0`, `f|REAL|0|0`}
+		p.expect(t, "select name, type, \"notnull\", pk from pragma_table_info('people')", want...)
+		if strings.Contains(p.query(t, "select sql from sqlite_schema where name = 'people'")[0], "CONSTRAINT") {
+			t.Errorf("%s: the key is still declared narrower", write)
+		}
+		n, err := reader.Int("select count(*) from v where n is null and price = '12345678901234567890.1234'")
+		must(t, err)
+		if n != 1 {
+			t.Errorf("%s: a reader sees %d of the new rows", write, n)
+		}
+		must(t, reader.Close())
+		p.expect(t, "pragma integrity_check", "ok")
+		l = newLoad(t, "load-3", write, [][]string{{"1", "1", "1.10", "0.5"}})
+		l.target.Entity.Schema = arrow.NewSchema(narrow, nil) // narrower values fit
+		l.target.Guard.Confirmed = true
+		l.ok(p)
+	}
+}
+
+// A key that does not tell the rows of a table apart is refused before anything is written.
+func TestKeyIsNotUnique(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.exec(t, "create table people (id int, name text); insert into people values (1, 'a'), (1, 'b')")
+	_, err := newLoad(t, "load-1", syncline.Upsert, [][]string{{"1", "c"}}).run(p)
+	if said, ok := errors.AsType[*syncline.Error](err); !ok || said.Code != syncline.FailedPrecondition || !strings.Contains(said.Message, "(id)") {
+		t.Errorf("%v", err)
+	}
+	p.expect(t, "select name from people", "a", "b")
+	newLoad(t, "load-2", syncline.Replace, [][]string{{"1", "c"}}).ok(p)
+	p.expect(t, "select name from people", "c")
 }

@@ -9,7 +9,8 @@ import (
 var endings = []string{".gz", ".zst", ".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt"}
 
 // Lands names the table of an entity: "public.orders" and "main.orders" land in orders,
-// "sales.orders" in sales_orders, "in/flights.csv.gz" in flights.
+// "sales.orders" in sales_orders, "in/flights.csv.gz" in flights. Letters are small: two
+// names that differ in case alone would be one table to SQLite.
 func (d *Destination) Lands(entity string) string {
 	name := strings.ReplaceAll(entity, "\x00", "_")
 	bare := path.Base(name)
@@ -24,10 +25,17 @@ func (d *Destination) Lands(entity string) string {
 			name = rest
 		}
 	}
-	name = strings.ReplaceAll(name, ".", "_")
-	lower := strings.ToLower(name)
-	if strings.HasPrefix(lower, "sqlite_") || strings.HasPrefix(lower, "_syncline") {
+	name = strings.Map(small, strings.ReplaceAll(name, ".", "_"))
+	if strings.HasPrefix(name, "sqlite_") || strings.HasPrefix(name, "_syncline") {
 		return "t_" + name // such names are SQLite's and Syncline's own
 	}
 	return name
+}
+
+// small is for the letters that SQLite knows the case of.
+func small(r rune) rune {
+	if r >= 'A' && r <= 'Z' {
+		return r - 'A' + 'a'
+	}
+	return r
 }

@@ -20,6 +20,7 @@ type lane struct {
 	part  part // as it is durable
 
 	pending syncline.Counts // of rows that are not durable yet
+	keyless int64           // the same
 	next    []byte          // position of the last batch that had one
 	err     error           // why nothing more can be written
 	closed  bool
@@ -44,6 +45,7 @@ func (l *lane) Write(ctx context.Context, b rows.Batch) (rows.Position, error) {
 func (l *lane) write(ctx context.Context, b rows.Batch) error {
 	l.pending.Read += b.Read()
 	l.pending.Rejected += int64(len(b.Rejects))
+	l.keyless += int64(len(b.Rejects))
 	l.pending.Filtered += b.Filtered
 	l.pending.Bytes += b.Bytes
 	l.pending.Requests += b.Requests
@@ -106,14 +108,15 @@ func (l *lane) transact(ctx context.Context, done bool, fn func(*sqlitefile.Conn
 		if err := fn(c, &n); err != nil {
 			return err
 		}
-		next = part{token: l.token, seq: l.part.seq + 1, at: rows.Position{Next: l.next, Done: done, Counts: l.part.at.Counts.Add(l.pending).Add(n)}}
+		next = part{token: l.token, seq: l.part.seq + 1, keyless: l.part.keyless + l.keyless,
+			at: rows.Position{Next: l.next, Done: done, Counts: l.part.at.Counts.Add(l.pending).Add(n)}}
 		return writePart(c, l.w.t.Fence.Stream, l.w.t.Load, l.id, next)
 	})
 	if err != nil {
 		l.seq = seq
 		return err
 	}
-	l.part, l.pending, l.waiting, l.seq = next, syncline.Counts{}, false, 0
+	l.part, l.pending, l.keyless, l.waiting, l.seq = next, syncline.Counts{}, 0, false, 0
 	return nil
 }
 

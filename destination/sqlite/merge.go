@@ -26,7 +26,7 @@ type merger struct {
 func (l *lane) merger(first, last int64) *merger {
 	m := &merger{
 		target: "main." + sqlitefile.Quote(l.w.into()), source: "temp." + l.spool,
-		where: "s.seq between ?1 and ?2", args: []any{first, last}, puts: " and s.op = 0", order: " order by s.seq",
+		where: "s.seq between ?1 and ?2 and s.op <> 2", args: []any{first, last}, puts: " and s.op = 0", order: " order by s.seq",
 		columns: l.w.shape.names(), key: l.w.shape.key,
 	}
 	for i := range m.columns {
@@ -70,7 +70,7 @@ func (m *merger) dedupe(c *sqlitefile.Conn) (int64, error) {
 // noteKeys writes down which keys came.
 func (m *merger) noteKeys(c *sqlitefile.Conn, seen string) error {
 	return c.Exec("insert or ignore into main."+sqlitefile.Quote(seen)+" ("+sqlitefile.QuoteAll(m.key)+") select "+m.sourceKey()+
-		" from "+m.source+" s where "+m.where+m.puts, m.args...)
+		" from "+m.source+" s where s.seq between ?1 and ?2 and s.op <> 1", m.args...)
 }
 
 // remove deletes the rows that ask for it.

@@ -20,6 +20,8 @@ type publishing struct {
 	sum   syncline.Counts
 	phase func(string)
 	last  last
+
+	keyless int64 // rows that were rejected before their key was known
 }
 
 // Publish shows the load, with its mark, in one transaction.
@@ -74,6 +76,9 @@ func (p *publishing) run(h *head) (err error) {
 		return err
 	}
 	p.last.Counts.Swept = p.last.Swept
+	if n := p.sum.Superseded; n > 0 {
+		p.t.Note(syncline.Warning, "%d rows for %s repeated the key (%s) of another; of each key the last one read was kept", n, p.t.Table, strings.Join(p.shape.key, ", "))
+	}
 	return p.identify(h)
 }
 
@@ -89,6 +94,7 @@ func (p *publishing) books() (staged int64, err error) {
 			return 0, syncline.Errorf(syncline.Internal, "part %s of %s is not done", id, p.t.Table)
 		}
 		kept = kept.Add(part.at.Counts)
+		p.keyless += part.keyless
 	}
 	staged = kept.Inserted
 	if p.staged() {
@@ -153,6 +159,7 @@ func (p *publishing) replace(staged int64) error {
 	}
 	p.phase("publish")
 	if p.there.depended || !whole {
+		p.t.Note(syncline.Info, "%s is changed row by row: views, triggers or references hang on it", p.t.Table)
 		return p.fill("true")
 	}
 	return p.swap()
@@ -284,6 +291,10 @@ func (p *publishing) sweep() error {
 	p.phase("publish")
 	if !p.sweeps() || p.there == nil {
 		return nil
+	}
+	if p.keyless > 0 {
+		p.t.Note(syncline.Warning, "%d rows of %s were rejected before their key was known, so what is gone from the source cannot be told: nothing is swept", p.keyless, p.t.Table)
+		return p.c.Exec("drop table main." + sqlitefile.Quote(p.stage))
 	}
 	within, args := "true", []any(nil)
 	if p.t.Window != nil {

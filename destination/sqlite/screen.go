@@ -22,11 +22,17 @@ func (l *lane) screen(ctx context.Context, b *rows.Batch) (*batch, error) {
 	good := &batch{record: b.Record, rows: make([]int, 0, b.Rows), ordinals: b.Ordinals}
 	var rejects []rows.Reject
 	checks := l.w.shape.checks(b.Record)
+	var known []int // rejected rows that have a key
 	for row := range int(b.Rows) {
 		code, message := refusal(checks, row)
 		if code == "" {
 			good.rows = append(good.rows, row)
 			continue
+		}
+		if code == rows.CodeNull {
+			l.keyless++
+		} else {
+			known = append(known, row)
 		}
 		rejects = append(rejects, rows.Reject{Row: good.ordinal(row), Key: keyText(l.w.shape, b.Record, row), Code: code, Message: message, Sample: sample(b.Record, row)})
 	}
@@ -35,8 +41,32 @@ func (l *lane) screen(ctx context.Context, b *rows.Batch) (*batch, error) {
 			return nil, err
 		}
 	}
+	if l.w.sweeps() {
+		good.note(known, int(b.Rows))
+	}
 	return good, l.keep(ctx, rejects)
 }
+
+// note lets rows that are rejected still count as seen: they are not gone from the source.
+func (b *batch) note(known []int, all int) {
+	if len(known) == 0 {
+		return
+	}
+	if b.ops == nil {
+		b.ops = make([]int64, all)
+	}
+	for _, row := range known {
+		b.ops[row] = seen
+	}
+	b.rows = append(b.rows, known...)
+}
+
+// What a row of the spool asks for.
+const (
+	put    = int64(rows.Put)
+	remove = int64(rows.Delete)
+	seen   = 2 // nothing: it is rejected, but its key was there
+)
 
 func (b *batch) ordinal(row int) int64 {
 	if b.ord == nil {

@@ -52,7 +52,7 @@ func (l *lane) addToSpool(c *sqlitefile.Conn, b *batch) error {
 
 func (b *batch) op(row int) int64 {
 	if b.ops == nil {
-		return 0
+		return put
 	}
 	return b.ops[row]
 }
@@ -106,6 +106,11 @@ func savepoint(c *sqlitefile.Conn, fn func() error) error {
 // apply does with rows of the spool what the load is for.
 func (l *lane) apply(c *sqlitefile.Conn, first, last int64) (n syncline.Counts, err error) {
 	m := l.merger(first, last)
+	if l.w.sweeps() {
+		if err := m.noteKeys(c, l.w.stage); err != nil {
+			return n, err
+		}
+	}
 	all, err := m.count(c)
 	if err != nil || all == 0 {
 		return n, err
@@ -137,11 +142,6 @@ func (l *lane) apply(c *sqlitefile.Conn, first, last int64) (n syncline.Counts, 
 }
 
 func (l *lane) upsert(c *sqlitefile.Conn, m *merger, left int64, n *syncline.Counts) (err error) {
-	if l.w.sweeps() {
-		if err := m.noteKeys(c, l.w.stage); err != nil {
-			return err
-		}
-	}
 	if n.Deleted, err = m.remove(c); err != nil {
 		return err
 	}
@@ -182,6 +182,11 @@ func (l *lane) reject(ctx context.Context, c *sqlitefile.Conn, seq int64, rule s
 	}, "select * from temp."+l.spool+" where seq = ?", seq)
 	if err != nil {
 		return err
+	}
+	if l.w.sweeps() {
+		if err := l.merger(seq, seq).noteKeys(c, l.w.stage); err != nil {
+			return err
+		}
 	}
 	r.Key = strings.Join(key, ", ")
 	r.Sample = r.Sample[:min(max(0, len(r.Sample)-2), rows.MaxSample)]

@@ -206,16 +206,24 @@ func (w *Writer) begin(c *sqlitefile.Conn, h head) error {
 // mark is the last published mark, if the table is still the one it was published for and
 // nobody has emptied it.
 func (w *Writer) mark(c *sqlitefile.Conn, h head, there *table) ([]byte, error) {
-	if h.mark == nil || there == nil {
+	if h.mark == nil {
+		return nil, nil
+	}
+	if there == nil {
+		w.t.Note(syncline.Warning, "%s was dropped since the last load: it is filled from the beginning", w.t.Table)
 		return nil, nil
 	}
 	same, err := marked(c, there.name, h.targetID)
-	if err != nil || !same {
+	if err != nil {
 		return nil, err
 	}
 	empty, err := isEmpty(c, there.name)
-	if err != nil || empty && h.last.Filled {
+	if err != nil {
 		return nil, err
+	}
+	if !same || empty && h.last.Filled {
+		w.t.Note(syncline.Warning, "%s was dropped or emptied since the last load: it is filled from the beginning", w.t.Table)
+		return nil, nil
 	}
 	return h.mark, nil
 }
