@@ -134,25 +134,37 @@ func TestNotEncodable(t *testing.T) {
 	}
 }
 
-// TestRejects: a value that its type cannot hold costs its row, and no other.
+// TestRejects: a value that its type cannot hold costs its row, and leaves nothing of it
+// in the columns before.
 func TestRejects(t *testing.T) {
 	db := connect(t)
-	exec(t, db, `create table r (id integer, n numeric(10,2), ts timestamp, a integer[], note text);
-		insert into r values (1, 1.5, '2024-01-01', '{1}', 'fine'), (2, 'NaN', '2024-01-01', '{1}', 'x'),
-		(3, 1, '294276-12-31 23:59:59', '{2}', 'x'), (4, 1, '2024-01-01', '{{1,2},{3,4}}', 'x'),
-		(5, 1, '2024-01-01', '[0:0]={7}', 'x'), (6, -2.25, null, null, null)`)
+	exec(t, db, `create table r (id integer, p integer, f bool, n numeric(14,4), ts timestamp, a integer[], note text);
+		insert into r values (1, 1, true, 1.5, '2024-01-01', '{1}', 'fine'), (2, 2, true, 'NaN', '2024-01-01', '{1}', 'x'),
+		(3, null, null, 1, '294276-12-31 23:59:59', '{2}', 'x'), (4, 4, false, 1, '2024-01-01', '{{1,2},{3,4}}', 'x'),
+		(5, 5, true, 1, '2024-01-01', '[0:0]={7}', 'x'), (6, null, null, -2.25, null, null, null),
+		(7, 7, true, 0.125, null, null, null), (8, 8, true, 100000000, null, null, null)`)
 	schema := schemaOf([]pgcopy.Column{
-		{Name: "id", Type: "integer"}, {Name: "n", Type: "numeric(10,2)", Nullable: true},
-		{Name: "ts", Type: "timestamp without time zone", Nullable: true}, {Name: "a", Type: "integer[]", Nullable: true}, {Name: "note", Type: "text", Nullable: true},
+		{Name: "id", Type: "integer"},
+		{Name: "p", Type: "integer", Nullable: true},
+		{Name: "f", Type: "boolean", Nullable: true},
+		{Name: "n", Type: "numeric(10,2)", Nullable: true}, // narrower than the table's
+		{Name: "ts", Type: "timestamp without time zone", Nullable: true},
+		{Name: "a", Type: "integer[]", Nullable: true},
+		{Name: "note", Type: "text", Nullable: true},
 	})
 	rec, rejects, err := decode(schema, copyOut(t, db, schema, "r order by id"), 10)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rec.NumRows() != 2 || rec.Column(0).(*array.Int32).Value(1) != 6 || !rec.Column(3).IsNull(1) || rec.Column(1).ValueStr(1) != "-2.25" {
+	if rec.NumRows() != 2 || rec.Column(0).(*array.Int32).Value(1) != 6 || rec.Column(3).ValueStr(1) != "-2.25" {
 		t.Errorf("kept %v", rec)
 	}
-	for i, want := range []string{`"n": NaN`, `"ts": a timestamp after`, `"a": an array of 2`, `"a": an array that begins at 0`} {
+	for _, c := range []int{1, 2, 4, 5, 6} {
+		if column := rec.Column(c); column.NullN() != 1 || column.IsNull(0) || !column.IsNull(1) {
+			t.Errorf("%s: %s", rec.ColumnName(c), column)
+		}
+	}
+	for i, want := range []string{`"n": NaN`, `"ts": a timestamp after`, `"a": an array of 2`, `"a": an array that begins at 0`, `"n": more than 2 digits after`, `"n": more than the 10 digits`} {
 		if i >= len(rejects) || !strings.Contains(rejects[i].Error(), want) {
 			t.Errorf("reject %d is %v, want %s", i, rejects, want)
 		}

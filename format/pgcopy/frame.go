@@ -10,7 +10,8 @@ import (
 	"github.com/synclinehq/syncline/rows"
 )
 
-// ErrMalformed: the bytes are not a binary COPY stream. Nothing after it can be trusted.
+// ErrMalformed says that the bytes are not a binary COPY stream: nothing after them can be
+// trusted.
 var ErrMalformed = errors.New("not a binary COPY stream")
 
 // MaxColumns is what PostgreSQL allows in a tuple.
@@ -182,7 +183,9 @@ func (f *Framer) readHeader() (bool, error) {
 func (f *Framer) passOver() error {
 	if f.skip == nil {
 		f.skip = newSkipper(f.columns)
-		f.skip.eat(f.held)
+		if _, err := f.skip.eat(f.held); err != nil {
+			return err
+		}
 		f.held = nil
 	}
 	n, err := f.skip.eat(f.in)

@@ -159,8 +159,9 @@ func TestWindowOfDates(t *testing.T) {
 // TestIncrementalResumes: an interrupted incremental read goes on after its last row,
 // among rows of one and the same cursor value.
 func TestIncrementalResumes(t *testing.T) {
-	p := setup(t, `create table t (id uuid primary key default gen_random_uuid(), at timestamptz not null, body text); alter table t alter body set storage external;
-		insert into t (at, body) select timestamptz '2024-01-01 00:00+00' + (n % 3) * interval '1 second', repeat('x', 300000) from generate_series(1, 120) n`)
+	p := setup(t, `create table t (id uuid primary key default gen_random_uuid(), at timestamptz, body text); alter table t alter body set storage external;
+		insert into t (at, body) select timestamptz '2024-01-01 00:00+00' + (n % 3) * interval '1 second', repeat('x', 300000) from generate_series(1, 120) n;
+		insert into t (at) values (null), ('infinity')`)
 	q := p.incremental("t", "at", "2024-01-01 00:00:00+00")
 	plan := p.plan(q)
 	if plan.Resume != source.ResumeByPart {
@@ -169,6 +170,9 @@ func TestIncrementalResumes(t *testing.T) {
 	whole, err := p.read(p.src, q, plan, nil)
 	if err != nil || len(whole) < 3 {
 		t.Fatal(len(whole), err)
+	}
+	if whole[0].filtered != 2 || whole[1].filtered != 0 || whole[1].first != int64(len(whole[0].lines))+2 {
+		t.Errorf("%d filtered, then a batch from row %d after %d", whole[0].filtered, whole[1].first, len(whole[0].lines))
 	}
 	for i, b := range whole {
 		rest, err := p.read(p.src, q, plan, b.next)

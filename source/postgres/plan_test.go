@@ -74,8 +74,13 @@ func TestOrder(t *testing.T) {
 func TestCursorsBestFirst(t *testing.T) {
 	r := &relation{}
 	for _, c := range []pgcopy.Column{
-		{Name: "id", Type: "bigint"}, {Name: "day", Type: "date"}, {Name: "name", Type: "text"}, {Name: "seen", Type: "timestamp(3) without time zone"},
-		{Name: "created_at", Type: "timestamp with time zone"}, {Name: "LastModified", Type: "timestamp with time zone"}, {Name: "times", Type: "timestamp with time zone[]"},
+		{Name: "id", Type: "bigint"},
+		{Name: "day", Type: "date"},
+		{Name: "name", Type: "text"},
+		{Name: "seen", Type: "timestamp(3) without time zone"},
+		{Name: "created_at", Type: "timestamp with time zone"},
+		{Name: "LastModified", Type: "timestamp with time zone"},
+		{Name: "times", Type: "timestamp with time zone[]"},
 	} {
 		r.columns = append(r.columns, column{Column: c})
 	}

@@ -389,6 +389,25 @@ func TestHugeRows(t *testing.T) {
 	}
 }
 
+// TestStopEndsTheStatement: when nobody wants more rows the server is told, not heard out.
+func TestStopEndsTheStatement(t *testing.T) {
+	p := setup(t, `create view slow as select 1 as n, repeat('x', 9000000) as body union all select n, pg_sleep(0.2)::text || repeat('y', 20000) from generate_series(1, 50) n`)
+	q := p.query("slow")
+	plan := p.plan(q)
+	began := time.Now()
+	for b, err := range p.src.Read(p.ctx, q, plan, plan.Parts[0], nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		began = time.Now()
+		b.Release()
+		break
+	}
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("went on for %s", took)
+	}
+}
+
 // TestPlanSaysWhy: what restarts says why.
 func TestPlanSaysWhy(t *testing.T) {
 	p := setup(t, "create table t (a int); create view v as select * from t")
