@@ -152,12 +152,13 @@ func TestTheFileIsReplaced(t *testing.T) {
 	for _, end := range []string{"", "-wal", "-shm"} {
 		must(t, os.Rename(p.path+end, p.path+".away"+end))
 	}
+	p.exec(t, "create table theirs (a)")
 	if _, err := lane.Write(t.Context(), b); err == nil {
 		t.Error("went on writing")
 	}
-	p2 := &place{p.path}
-	newLoad(t, "load-1", syncline.Append, numbered(0, 10, "a")).ok(p2)
-	p2.expect(t, "select count(*) from people", "10")
+	(&place{p.path + ".away"}).expect(t, "select count(*) from people", "10")
+	newLoad(t, "load-1", syncline.Append, numbered(0, 10, "a")).ok(p)
+	p.expect(t, "select count(*) from people", "10")
 }
 
 // A publish that is cut off has not happened.

@@ -466,3 +466,51 @@ func TestKeyIsNotUnique(t *testing.T) {
 	newLoad(t, "load-2", syncline.Replace, [][]string{{"1", "c"}}).ok(p)
 	p.expect(t, "select name from people", "c")
 }
+
+// Rows are compared by their bytes, whatever the table thinks is equal.
+func TestChangesThatACollationHides(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.exec(t, "create table people (id integer primary key, name text collate nocase); insert into people values (1, 'anna'), (2, 'bob')")
+	out := newLoad(t, "load-1", syncline.Upsert, [][]string{{"1", "Anna"}, {"2", "bob"}}).ok(p)
+	if c := out.Counts; c.Updated != 1 || c.Unchanged != 1 {
+		t.Errorf("%+v", c)
+	}
+	p.expect(t, "select name from people order by id", "Anna", "bob")
+}
+
+// What an attempt had written is gone: the next one does not go on behind it.
+func TestWhatWasWrittenIsGone(t *testing.T) {
+	t.Parallel()
+	for write, drop := range map[syncline.Disposition]string{syncline.Replace: "_syncline_stage", syncline.Append: "people", syncline.Upsert: "people"} {
+		p := newPlace(t)
+		d := p.Open(t)
+		l := newLoad(t, "load-1", write, [][]string{{"1", "a"}}, [][]string{{"2", "b"}})
+		w, err := d.Open(t.Context(), l.target)
+		must(t, err)
+		_, err = w.Takeover(t.Context())
+		must(t, err)
+		lane, err := w.Part(t.Context(), "0", l.target.Fence.Token)
+		must(t, err)
+		b := l.batch(l.batches[0])
+		b.Next = []byte("1")
+		_, err = lane.Write(t.Context(), b)
+		must(t, err)
+		for _, table := range p.query(t, "select name from sqlite_schema where type = 'table' and name like '"+drop+"%'") {
+			p.Drop(t, table)
+		}
+		if _, err = lane.Write(t.Context(), b); err == nil {
+			t.Errorf("%s: went on writing to nothing", write)
+		} else if said, ok := errors.AsType[*syncline.Error](err); !ok || !strings.Contains(said.Message, "people") {
+			t.Errorf("%s: %v", write, err)
+		}
+		must(t, lane.Close())
+		at, err := w.Takeover(t.Context())
+		must(t, err)
+		if len(at.Parts) > 0 {
+			t.Errorf("%s: %+v stands on nothing", write, at.Parts)
+		}
+		must(t, w.Close())
+		must(t, d.Close())
+	}
+}
