@@ -13,13 +13,15 @@ import (
 // dataDir resolves and makes the data directory: what was asked for, else the user's state
 // directory.
 func dataDir(asked string) (string, error) {
-	dir, err := asked, error(nil)
+	dir := asked
 	if dir == "" {
+		var err error
 		if dir, err = stateDir(); err != nil {
 			return "", err
 		}
 	}
-	if dir, err = filepath.Abs(dir); err != nil {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
 		return "", fmt.Errorf("data directory: %w", err)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -19,7 +19,7 @@ func newLog(o Options, scrubber *secret.Scrubber) *slog.Logger {
 	}
 	var h slog.Handler = slog.NewJSONHandler(to, &slog.HandlerOptions{Level: o.LogLevel})
 	if o.Terminal {
-		h = tint.NewHandler(to, &tint.Options{Level: o.LogLevel, TimeFormat: time.TimeOnly})
+		h = tint.NewTextHandler(to, &tint.Options{Level: o.LogLevel, TimeFormat: time.TimeOnly})
 	}
 	return slog.New(scrubber.Handler(h))
 }

@@ -59,8 +59,10 @@ func (c *command) runsTable(rs []client.Run) {
 	t := newTable(c.Out, "run", "pipeline", "state", "created", "took", "read", "written", "rejected")
 	right(t, 5, 6, 7, 8)
 	for _, r := range rs {
-		t.AppendRow(table.Row{tail(r.ID), clip(plain(r.Pipeline), 60), word(r), clock(r.CreatedAt, now), lasted(r, now),
-			count(r.Totals.Read), count(written(r.Totals)), count(r.Totals.Rejected)})
+		t.AppendRow(table.Row{
+			tail(r.ID), clip(plain(r.Pipeline), 60), word(r), clock(r.CreatedAt, now), lasted(r, now),
+			count(r.Totals.Read), count(written(r.Totals)), count(r.Totals.Rejected),
+		})
 	}
 	t.Render()
 }

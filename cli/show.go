@@ -90,8 +90,10 @@ func (c *command) tasks(r client.Run, now time.Time) {
 	short, shared := placed(r.Tasks)
 	for _, task := range short {
 		n := task.Counts
-		t.AppendRow(table.Row{plain(task.Name), doing(task), count(n.Read), count(n.Inserted), count(n.Updated), count(n.Unchanged),
-			count(deleted(n)), count(n.Rejected), spent(task, now), task.BoundBy, plain(task.Where)})
+		t.AppendRow(table.Row{
+			plain(task.Name), doing(task), count(n.Read), count(n.Inserted), count(n.Updated), count(n.Unchanged),
+			count(deleted(n)), count(n.Rejected), spent(task, now), task.BoundBy, plain(task.Where),
+		})
 	}
 	t.Render()
 	if shared != "" {

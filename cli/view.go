@@ -112,8 +112,9 @@ func (g *gauge) doing(now time.Time) string {
 
 // facts are the words of a line, the most important first; "" where there is nothing to say.
 func (g *gauge) facts(now time.Time) []string {
-	c, rate, rows := g.task.Counts, "", ""
-	if rows = plural(c.Read, "row"); g.share() >= 0 {
+	c, rate := g.task.Counts, ""
+	rows := plural(c.Read, "row")
+	if g.share() >= 0 {
 		rows = fmt.Sprintf("%s of %s rows", count(c.Read), count(g.task.Expected))
 	}
 	if r := g.meter.rate(now); r > 0 && g.task.Phase == phaseRead {

@@ -60,7 +60,7 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 	if err != nil {
 		return err
 	}
-	defer drain(resp.Body)
+	defer func() { drain(resp.Body) }()
 	if out == nil {
 		return nil
 	}

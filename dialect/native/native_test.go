@@ -401,7 +401,7 @@ func TestAPanicSaysNothing(t *testing.T) {
 	}})
 	defer api.Close()
 	w := httptest.NewRecorder()
-	api.ServeHTTP(w, httptest.NewRequest("GET", native.Base+"/about", nil))
+	api.ServeHTTP(w, httptest.NewRequest(http.MethodGet, native.Base+"/about", nil))
 	if w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "canary") || !strings.Contains(w.Body.String(), `"code":"internal"`) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}

@@ -185,7 +185,7 @@ func (c *Conn) Close() error {
 }
 
 // Changes counts the rows that the last insert, update or delete changed.
-func (c *Conn) Changes() int64 { return int64(engine.Xsqlite3_changes64(c.tls, c.db)) }
+func (c *Conn) Changes() int64 { return engine.Xsqlite3_changes64(c.tls, c.db) }
 
 // InTx reports whether a transaction is open. A full disk may have ended it.
 func (c *Conn) InTx() bool { return engine.Xsqlite3_get_autocommit(c.tls, c.db) == 0 }

@@ -30,7 +30,7 @@ func merge(t reflect.Type, was, is map[string]json.RawMessage) {
 		case !ok:
 			is[name] = old
 		case field.Kind() == reflect.Struct && is[name] != nil:
-			is[name] = json.RawMessage(mergeInto(field, old, is[name]))
+			is[name] = mergeInto(field, old, is[name])
 		}
 	}
 }
