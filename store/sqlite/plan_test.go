@@ -53,8 +53,14 @@ func sayAll(tx *sqlstore.Tx) {
 	_, _ = tx.Run("r")
 	_, _ = tx.RunByDedupeKey("k")
 	for _, f := range []syncline.RunFilter{
-		{}, {BeforeAt: now}, {PipelineID: "p"}, {PipelineID: "p", BeforeAt: now, BeforeID: "r"}, {ParentRun: "r"}, {UnfinishedIn: true},
-		{States: []syncline.State{"succeeded", "failed"}, BeforeAt: now}, {PipelineID: "p", States: []syncline.State{"failed", "canceled"}},
+		{},
+		{BeforeAt: now},
+		{PipelineID: "p"},
+		{PipelineID: "p", BeforeAt: now, BeforeID: "r"},
+		{ParentRun: "r"},
+		{UnfinishedIn: true},
+		{States: []syncline.State{"succeeded", "failed"}, BeforeAt: now},
+		{PipelineID: "p", States: []syncline.State{"failed", "canceled"}},
 	} {
 		_, _ = tx.Runs(f)
 	}
@@ -118,6 +124,7 @@ func (e *explainer) Later(stmt string, args ...any) error         { return e.exp
 func (e *explainer) Each(stmt string, args [][]any) (int64, error) {
 	return 0, e.explain(stmt, args[0])
 }
+
 func (e *explainer) Query(_ func(sqlstore.Scan) error, stmt string, args ...any) error {
 	return e.explain(stmt, args)
 }

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
+	"testing"
 	"time"
 
 	"github.com/synclinehq/syncline"
@@ -19,13 +20,36 @@ var raceChecks = []check{
 	{"beats and reports get on with each other", beatRace},
 }
 
+// Together races two stores on one ledger as if they were one.
+func Together(t *testing.T, a, b syncline.Store) {
+	both := &pair{Store: a, other: b}
+	for _, c := range raceChecks[:2] {
+		c.do(&T{T: t, Store: both})
+		t.Log(c.name)
+	}
+}
+
+// pair sends every other change elsewhere.
+type pair struct {
+	syncline.Store
+	other syncline.Store
+	n     atomic.Int64
+}
+
+func (p *pair) Update(ctx context.Context, fn func(syncline.Tx) error) error {
+	if p.n.Add(1)%2 == 0 {
+		return p.other.Update(ctx, fn)
+	}
+	return p.Store.Update(ctx, fn)
+}
+
 // claims has 50 workers take and end runs.
 func claims(t *T) {
 	const runs, workers = 200, 50
 	early := day.AddDate(-1, 0, 0)
 	var all []*syncline.Run
 	for i := range runs {
-		all = append(all, run(name("r", i), func(r *syncline.Run) { r.NotBefore = early }))
+		all = append(all, run(name("c", i), func(r *syncline.Run) { r.NotBefore = early }))
 	}
 	t.insert(all...)
 	o := &ops{t.Store, t}
