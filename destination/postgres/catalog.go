@@ -37,7 +37,8 @@ type column struct {
 	notNull   bool
 	filled    bool // has a default, an identity or an expression, so that it may be left out
 	generated bool
-	identity  bool
+	identity  bool // generated always
+	domain    bool // typ is what the domain is made of
 }
 
 // unique is a unique index that ON CONFLICT can use.
@@ -96,14 +97,14 @@ var kinds = map[string]string{
 func columnsOf(ctx context.Context, q querier, oid uint32) ([]column, error) {
 	rows, err := q.Query(ctx, `select a.attname, format_type(case when t.typtype = 'd' then t.typbasetype else a.atttypid end,
 			case when t.typtype = 'd' then t.typtypmod else a.atttypmod end),
-		t.typtype = 'e', a.attnotnull, a.atthasdef or a.attidentity <> '', a.attgenerated <> '', a.attidentity = 'a'
+		t.typtype = 'e', a.attnotnull, a.atthasdef or a.attidentity <> '', a.attgenerated <> '', a.attidentity = 'a', t.typtype = 'd'
 		from pg_attribute a join pg_type t on t.oid = a.atttypid
 		where a.attrelid = $1 and a.attnum > 0 and not a.attisdropped order by a.attnum`, oid)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (c column, err error) {
-		err = r.Scan(&c.name, &c.typ, &c.enum, &c.notNull, &c.filled, &c.generated, &c.identity)
+		err = r.Scan(&c.name, &c.typ, &c.enum, &c.notNull, &c.filled, &c.generated, &c.identity, &c.domain)
 		return c, err
 	})
 }

@@ -31,18 +31,21 @@ const checkpointColumns = `
 
 // ensure makes schema and table where they are missing. "create if not exists" is no
 // protection against another first writer, so those queue for a lock.
-func (c checkpoints) ensure(ctx context.Context, conn *pgx.Conn, schema string) (created bool, err error) {
-	var exists bool
-	if err := conn.QueryRow(ctx, "select to_regclass($1) is not null", c.quoted).Scan(&exists); err != nil || exists {
-		return false, err
+func (c checkpoints) ensure(ctx context.Context, conn *pgx.Conn, schema string) error {
+	var there, table bool
+	err := conn.QueryRow(ctx, "select to_regnamespace($1) is not null, to_regclass($2) is not null", quote(schema), c.quoted).Scan(&there, &table)
+	if err != nil || table {
+		return err
 	}
-	return true, pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		for _, statement := range []string{
-			"select pg_advisory_xact_lock(hashtext('" + checkpointTable + "'))",
-			"create table if not exists " + c.quoted + " (" + checkpointColumns + ")",
-			"comment on table " + c.quoted + " is 'How far Syncline has come with each table; lives and dies with the data'",
-		} {
-			if _, err := tx.Exec(ctx, statement); err != nil {
+	statements := []string{"select pg_advisory_xact_lock(hashtext('" + checkpointTable + "'))"}
+	if !there { // asked for only then, since it takes a privilege even when there is nothing to do
+		statements = append(statements, "create schema if not exists "+quote(schema))
+	}
+	statements = append(statements, "create table if not exists "+c.quoted+" ("+checkpointColumns+")",
+		"comment on table "+c.quoted+" is 'How far Syncline has come with each table; lives and dies with the data'")
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		for _, s := range statements {
+			if _, err := tx.Exec(ctx, s); err != nil {
 				return err
 			}
 		}

@@ -112,13 +112,15 @@ func (w *writer) terminate(ctx context.Context, conn *pgx.Conn, old []backend) e
 }
 
 func (w *writer) terminateOne(ctx context.Context, conn *pgx.Conn, b backend) error {
-	var done bool
-	err := conn.QueryRow(ctx, "select pg_terminate_backend(pid) from pg_stat_activity where pid = $1 and backend_start = $2", b.pid, b.start).Scan(&done)
+	// backend_start is NULL of sessions that this role may not look into.
+	var done *bool
+	err := conn.QueryRow(ctx, `select case when backend_start = $2 then pg_terminate_backend(pid) end
+		from pg_stat_activity where pid = $1 and (backend_start = $2 or backend_start is null)`, b.pid, b.start).Scan(&done)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows): // it is gone already
 		return nil
-	case pgurl.State(err) == "42501":
-		w.target.Note(syncline.Warning, "session %d of an older holder may not be terminated by this role: if it holds locks, they last until it ends", b.pid)
+	case err == nil && done == nil || pgurl.State(err) == "42501":
+		w.target.Note(syncline.Warning, "session %d may be an older holder's, and this role may not end it: its locks last until it ends", b.pid)
 		return nil
 	case err != nil:
 		return err

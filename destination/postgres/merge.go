@@ -122,7 +122,7 @@ func (l *lane) swallowed(staged, written int64) error {
 // inserted and what updated is the database's own word.
 const upsertSQL = `
 with staged as (select distinct on ({key}) * from {private} where {n} between $1 and $2 order by {key}, {n} desc),
-old as (select {s.key}, s.{n}, record_image_eq(row({t.columns}), row({s.columns})) as {del}
+old as (select {s.key}, s.{n}, record_image_eq({t.image}, {s.image}) as {del}
 	from staged s join {target} t on {match} where not s.{del}),
 gone as (delete from {target} t using staged s where s.{del} and {match} returning 1),
 put as (insert into {target} as t ({columns}) {overriding} select {s.columns} from staged s
@@ -135,8 +135,7 @@ func (l *lane) upsertStatement() string {
 	s := l.w.shape
 	update := "do nothing"
 	if set := s.settable(); len(set) > 0 {
-		update = "do update set " + pairs(set, "%s = excluded.%[1]s", ", ") +
-			" where not record_image_eq(row(" + list("t.", set) + "), row(" + list("excluded.", set) + "))"
+		update = "do update set " + assign("excluded", set) + " where not record_image_eq(" + image("t.", set) + ", " + image("excluded.", set) + ")"
 	}
 	fresh := "(t.xmax = 0)"
 	if l.w.partitioned { // which does not show system columns
@@ -145,7 +144,7 @@ func (l *lane) upsertStatement() string {
 	return strings.NewReplacer(
 		"{private}", private, "{target}", l.w.name.quoted(), "{n}", quote(l.marks[0]), "{del}", quote(l.marks[1]),
 		"{key}", list("", s.key), "{s.key}", list("s.", s.key), "{match}", pairs(s.key, "t.%s = s.%[1]s", " and "),
-		"{columns}", list("", s.names()), "{s.columns}", list("s.", s.names()), "{t.columns}", list("t.", s.names()),
+		"{columns}", list("", s.names()), "{s.columns}", list("s.", s.names()), "{t.image}", image("t.", s.columns), "{s.image}", image("s.", s.columns),
 		"{overriding}", overriding, "{update}", update, "{fresh}", fresh,
 	).Replace(upsertSQL)
 }

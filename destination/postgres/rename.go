@@ -6,22 +6,27 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/synclinehq/syncline"
 )
+
+// building is a statement on the stage, and what of the target it builds.
+type building struct{ sql, what string }
 
 // keys are the statements that build the stage's keys and indexes, first the one that
 // finds rows that repeat the entity's key. All have names of their own as long as the old
 // table's are taken.
-func (p *publishing) keys(byName bool, o *old) []string {
+func (p *publishing) keys(byName bool, o *old) []building {
 	key := p.shape.key
-	var all []string
+	var all []building
 	switch {
 	case len(key) == 0:
 	case !byName:
-		return []string{p.uniqueIndex()}
+		return []building{p.uniqueIndex()}
 	case o == nil || !o.keyed(key) && !o.table.primary:
 		all = append(all, p.addPrimary())
 	case !o.keyed(key):
-		all = append(all, p.uniqueIndex(), "drop index "+p.interim("u", 0).quoted())
+		all = append(all, p.uniqueIndex(), building{sql: "drop index " + p.interim("u", 0).quoted()})
 	}
 	if o == nil {
 		return all
@@ -35,44 +40,45 @@ func (p *publishing) interim(what string, i int) name {
 	return name{p.stage.schema, fmt.Sprintf("%s_%s%d", p.stage.table, what, i)}
 }
 
-func (p *publishing) uniqueIndex() string {
-	return fmt.Sprintf("create unique index %s on %s (%s)", quote(p.interim("u", 0).table), p.stage.quoted(), list("", p.shape.key))
+func (p *publishing) uniqueIndex() building {
+	return building{fmt.Sprintf("create unique index %s on %s (%s)", quote(p.interim("u", 0).table), p.stage.quoted(), list("", p.shape.key)), "key"}
 }
 
-func (p *publishing) addPrimary() string {
-	return fmt.Sprintf("alter table %s add constraint %s primary key (%s)", p.stage.quoted(), quote(p.interim("p", 0).table), list("", p.shape.key))
+func (p *publishing) addPrimary() building {
+	return building{fmt.Sprintf("alter table %s add constraint %s primary key (%s)", p.stage.quoted(), quote(p.interim("p", 0).table), list("", p.shape.key)), "key"}
 }
 
 // carried builds what the old table has, a constraint or index on the key first.
-func (p *publishing) carried(o *old) []string {
-	var first, rest []string
-	put := func(d definition, statement string) {
+func (p *publishing) carried(o *old) []building {
+	var first, rest []building
+	put := func(d definition, sql, what string) {
+		b := building{sql, fmt.Sprintf("%s %q", what, d.name)}
 		if d.keys(p.shape.key) {
-			first = append(first, statement)
+			first = append(first, b)
 		} else {
-			rest = append(rest, statement)
+			rest = append(rest, b)
 		}
 	}
 	for i, c := range o.constraints {
-		put(c, "alter table "+p.stage.quoted()+" add constraint "+quote(p.interim("c", i).table)+" "+c.def)
+		put(c, "alter table "+p.stage.quoted()+" add constraint "+quote(p.interim("c", i).table)+" "+c.def, "constraint")
 	}
 	for i, x := range o.indexes {
 		verb := "create index "
 		if x.isUnique {
 			verb = "create unique index "
 		}
-		put(x, verb+quote(p.interim("x", i).table)+" on "+p.stage.quoted()+" using "+x.def)
+		put(x, verb+quote(p.interim("x", i).table)+" on "+p.stage.quoted()+" using "+x.def, "index")
 	}
 	return append(first, rest...)
 }
 
 // loosened lets NULL into columns where the old table does. What the source promises is no
 // reason to tighten a table that somebody may write to.
-func (p *publishing) loosened(o *old) []string {
-	var all []string
+func (p *publishing) loosened(o *old) []building {
+	var all []building
 	for _, l := range p.shape.columns {
 		if l.required && l.place > 0 && l.nullable && !(slices.Contains(p.shape.key, l.name) && !o.keyed(p.shape.key)) {
-			all = append(all, "alter table "+p.stage.quoted()+" alter column "+quote(l.name)+" drop not null")
+			all = append(all, building{sql: "alter table " + p.stage.quoted() + " alter column " + quote(l.name) + " drop not null"})
 		}
 	}
 	return all
@@ -100,6 +106,11 @@ func (p *publishing) rename(ctx context.Context, o *old) error {
 		}
 	}
 	p.renamed = true
+	if o != nil {
+		p.shape.note(p.target, p.name)
+	} else {
+		p.target.Note(syncline.Info, "created table %s", p.name.text())
+	}
 	if err := p.namePrimary(ctx); err != nil || o == nil {
 		return err
 	}

@@ -1,11 +1,13 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/synclinehq/syncline"
 	"github.com/synclinehq/syncline/destination"
@@ -97,10 +99,7 @@ func (p *publishing) over(ctx context.Context, have *table, byName bool, o *old,
 		return err
 	}
 	if !byName {
-		if p.target.Window != nil {
-			c.Total = -1
-		}
-		return p.merge(ctx, have, within, args)
+		return p.mergeWhole(ctx, have, within, args, c)
 	}
 	if err := p.lock(ctx, "access exclusive"); err != nil {
 		return err
@@ -133,6 +132,24 @@ func (p *publishing) window(have *table) (string, []any, error) {
 	return fmt.Sprintf("%[1]s >= %[2]s and %[1]s < %[3]s", q, from, to), []any{w.From.UTC(), w.To.UTC()}, nil
 }
 
+// mergeWhole merges and counts what is there now: triggers and rules may have had a say.
+func (p *publishing) mergeWhole(ctx context.Context, have *table, within string, args []any, c *counts) error {
+	if err := p.merge(ctx, have, within, args); err != nil {
+		return err
+	}
+	var there int64
+	if err := p.tx.QueryRow(ctx, "select count(*) from "+p.name.quoted()+" where "+within, args...).Scan(&there); err != nil {
+		return err
+	}
+	if there != c.Total {
+		return &destination.Unbalanced{Table: p.name.text(), Staged: there, Count: c.Total}
+	}
+	if p.target.Window != nil {
+		c.Total = -1
+	}
+	return nil
+}
+
 // merge changes the rows of the target to those of the stage, which keeps everything that
 // hangs on the table. Writers are locked out, readers are not, save for the moment that a
 // change of columns takes.
@@ -154,8 +171,8 @@ func (p *publishing) merge(ctx context.Context, have *table, within string, args
 	}
 	match, columns := pairs(p.shape.key, "t.%s = s.%[1]s", " and "), list("", p.shape.names())
 	if set := p.shape.settable(); len(set) > 0 {
-		_, err := p.tx.Exec(ctx, fmt.Sprintf("update %s t set %s from %s s where %s and not record_image_eq(row(%s), row(%s))",
-			p.name.quoted(), pairs(set, "%s = s.%[1]s", ", "), p.stage.quoted(), match, list("t.", set), list("s.", set)))
+		_, err := p.tx.Exec(ctx, fmt.Sprintf("update %s t set %s from %s s where %s and not record_image_eq(%s, %s)",
+			p.name.quoted(), assign("s", set), p.stage.quoted(), match, image("t.", set), image("s.", set)))
 		if err != nil {
 			return err
 		}
@@ -179,31 +196,35 @@ func (p *publishing) refill(ctx context.Context, within string, args []any) erro
 // buildKeys makes the stage's keys and indexes. Rows that repeat a key are thinned out
 // first, if there are any: the index says so.
 func (p *publishing) buildKeys(ctx context.Context, byName bool, o *old) (repeated int64, err error) {
-	statements := p.keys(byName, o)
-	if len(statements) == 0 {
-		return 0, nil
-	}
-	err = p.build(ctx, statements[:1])
-	if pgurl.State(err) == "23505" && len(p.shape.key) > 0 {
-		if repeated, err = p.thin(ctx); err == nil {
-			err = p.build(ctx, statements[:1])
-		}
-	}
-	if err == nil {
-		err = p.build(ctx, statements[1:])
-	}
-	return repeated, err
-}
-
-func (p *publishing) build(ctx context.Context, statements []string) error {
-	return inSavepoint(ctx, p.tx, func(tx pgx.Tx) error {
-		for _, s := range statements {
-			if _, err := tx.Exec(ctx, s); err != nil {
-				return err
+	for i, k := range p.keys(byName, o) {
+		err := p.build(ctx, k)
+		if i == 0 && pgurl.State(err) == "23505" && len(p.shape.key) > 0 {
+			if repeated, err = p.thin(ctx); err == nil {
+				err = p.build(ctx, k)
 			}
 		}
-		return nil
+		if bad := refusal(err); bad != nil {
+			return 0, p.broken(k, bad)
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return repeated, nil
+}
+
+func (p *publishing) build(ctx context.Context, k building) error {
+	return inSavepoint(ctx, p.tx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, k.sql)
+		return err
 	})
+}
+
+// broken names the rule by the name that a person knows, not the stage's.
+func (p *publishing) broken(k building, bad *pgconn.PgError) error {
+	detail := cmp.Or(bad.Detail, strings.ReplaceAll(bad.Message, p.stage.table, p.name.table))
+	return syncline.Errorf(syncline.FailedPrecondition, "rows of the source break the %s of %s: %s", k.what, p.name.text(), detail).
+		Of(syncline.ClassData).Because("constraint").Try("correct the rows in the source, or drop the rule at the target")
 }
 
 // thin leaves of each key the row that was read last. Each COPY has a transaction number of

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -27,7 +28,8 @@ type landing struct {
 	required bool // NULL is refused
 	change   change
 	was      string // the target's type before it was widened
-	identity bool   // generated always as identity
+	identity bool   // generated always as identity, in the target
+	domain   bool   // in the target
 	place    int    // in the target, counted from 1; 0: it is not there
 	nullable bool   // in the target
 }
@@ -88,7 +90,7 @@ func (l *landing) meet(t destination.Target, have *table) (bool, error) {
 	default:
 		return false, &destination.SchemaChange{Table: have.text(), Column: l.name, Source: l.typ.typ, Target: c.typ, Policy: t.Columns}
 	}
-	l.identity, l.nullable = c.identity, !c.notNull
+	l.identity, l.domain, l.nullable = c.identity, c.domain, !c.notNull
 	l.change.loosen = c.notNull && !l.required
 	return true, nil
 }
@@ -136,14 +138,30 @@ func (s *shape) ordered() []landing {
 
 // settable are the columns that an update may set. Those of the key are among them: equal
 // keys need not be the same bytes.
-func (s *shape) settable() []string {
-	var names []string
-	for _, l := range s.columns {
-		if !l.identity {
-			names = append(names, l.name)
+func (s *shape) settable() []landing {
+	return slices.DeleteFunc(slices.Clone(s.columns), func(l landing) bool { return l.identity })
+}
+
+// image draws a row of the target for a comparison of bytes with one of a stage, whose
+// columns know no domains.
+func image(prefix string, columns []landing) string {
+	drawn := make([]string, len(columns))
+	for i, l := range columns {
+		drawn[i] = prefix + quote(l.name)
+		if l.domain {
+			drawn[i] += "::" + l.typ.typ
 		}
 	}
-	return names
+	return "row(" + strings.Join(drawn, ", ") + ")"
+}
+
+// assign draws the assignments of an update from a row of that name.
+func assign(from string, columns []landing) string {
+	drawn := make([]string, len(columns))
+	for i, l := range columns {
+		drawn[i] = quote(l.name) + " = " + from + "." + quote(l.name)
+	}
+	return strings.Join(drawn, ", ")
 }
 
 // changed reports whether the target must be altered.

@@ -138,8 +138,8 @@ func (w *writer) noUnique() error {
 // Takeover raises the token, ends older holders' sessions, and only then touches what they
 // may have had locked.
 func (w *writer) Takeover(ctx context.Context) (rows.Standing, error) {
-	if err := w.prepare(ctx); err != nil {
-		return rows.Standing{}, err
+	if err := w.cp.ensure(ctx, w.conn, w.name.schema); err != nil {
+		return rows.Standing{}, classed(ctx, err, "create the checkpoint table %s", w.cp.quoted)
 	}
 	old, err := w.raise(ctx, w.conn)
 	if err == nil {
@@ -154,20 +154,6 @@ func (w *writer) Takeover(ctx context.Context) (rows.Standing, error) {
 		return err
 	})
 	return at, err
-}
-
-// prepare makes the schema and the checkpoint table.
-func (w *writer) prepare(ctx context.Context) error {
-	var exists bool
-	err := w.conn.QueryRow(ctx, "select to_regnamespace($1) is not null", quote(w.name.schema)).Scan(&exists)
-	if err == nil && !exists {
-		_, err = w.conn.Exec(ctx, "create schema if not exists "+quote(w.name.schema))
-	}
-	if err != nil {
-		return classed(ctx, err, "create schema %q", w.name.schema)
-	}
-	_, err = w.cp.ensure(ctx, w.conn, w.name.schema)
-	return classed(ctx, err, "create the checkpoint table %s", w.cp.quoted)
 }
 
 // settle brings checkpoints, stage and target to where this load goes on, while the fence
