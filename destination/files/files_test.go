@@ -289,10 +289,15 @@ func TestStoppedHolder(t *testing.T) {
 		if p := standing.Parts["0"]; string(p.Next) != "10" || p.Counts.Inserted != 10 {
 			t.Fatalf("standing %+v", standing)
 		}
+		p := b.part(next, "0", 10, 30)
+		again := b.batch(20, 30)
+		again.Next = nil
+		if _, err := lane.Write(t.Context(), again); err != nil && !errors.Is(err, syncline.ErrLeaseLost) {
+			t.Fatal(err)
+		}
 		if _, err := lane.Finish(t.Context()); !errors.Is(err, syncline.ErrLeaseLost) {
 			t.Errorf("the stopped holder went on: %v", err)
 		}
-		p := b.part(next, "0", 10, 30)
 		published := b.publish(next, "", p.Counts)
 		path := strings.TrimPrefix(published.Where, "file ")
 		b.rows(path, 0, 30)

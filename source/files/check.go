@@ -15,7 +15,7 @@ func (s *Source) Check(ctx context.Context) ([]source.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := []source.Finding{{Level: source.OK, What: "path", Text: fmt.Sprintf("%s: %d files", s.settings.Path, len(found))}}
+	all := []source.Finding{{Level: source.OK, What: "files", Text: fmt.Sprintf("%s matches %d", s.settings.Path, len(found))}}
 	for _, g := range s.groups(found) {
 		e, err := s.describe(ctx, g)
 		if ctx.Err() != nil {

@@ -76,15 +76,21 @@ func TestSchemaChangeWaitsForAPerson(t *testing.T) {
 		says   string
 		ways   []string
 	}{
-		"narrower": {destination.SchemaChange{Table: "db.orders", Column: "total", Source: "numeric(20,2)", Target: "integer"},
+		"narrower": {
+			destination.SchemaChange{Table: "db.orders", Column: "total", Source: "numeric(20,2)", Target: "integer"},
 			`column "total" of db.orders is integer, and the source has numeric(20,2)`,
-			[]string{"change the column of db.orders to numeric(20,2)", "types: {total: text}", "another table"}},
-		"frozen": {destination.SchemaChange{Table: "db.orders", Column: "more", Source: "text", Policy: syncline.ColumnsFreeze},
+			[]string{"change the column of db.orders to numeric(20,2)", "types: {total: text}", "another table"},
+		},
+		"frozen": {
+			destination.SchemaChange{Table: "db.orders", Column: "more", Source: "text", Policy: syncline.ColumnsFreeze},
 			`no column "more", which the source has as text`,
-			[]string{"add the column", "columns: add", "columns: ignore"}},
-		"gone": {destination.SchemaChange{Table: "db.orders", Column: "old", Target: "text not null"},
+			[]string{"add the column", "columns: add", "columns: ignore"},
+		},
+		"gone": {
+			destination.SchemaChange{Table: "db.orders", Column: "old", Target: "text not null"},
 			`the source has no column "old", which db.orders has as text not null`,
-			[]string{"default", "drop it", "another table"}},
+			[]string{"default", "drop it", "another table"},
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
