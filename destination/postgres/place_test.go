@@ -46,7 +46,9 @@ func env() source.Env {
 	return source.Env{Dial: (&net.Dialer{}).DialContext, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
 }
 
-func (p *place) Open(t testing.TB) destination.Destination {
+func (p *place) Open(t testing.TB) destination.Destination { return p.openIn(t, env()) }
+
+func (p *place) openIn(t testing.TB, e source.Env) destination.Destination {
 	t.Helper()
 	u, err := url.Parse(p.url)
 	if err != nil {
@@ -56,12 +58,12 @@ func (p *place) Open(t testing.TB) destination.Destination {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p.openWith(t, doc)
+	return p.openWith(t, e, doc)
 }
 
-func (p *place) openWith(t testing.TB, doc json.RawMessage) destination.Destination {
+func (p *place) openWith(t testing.TB, e source.Env, doc json.RawMessage) destination.Destination {
 	t.Helper()
-	d, err := Kind.Open(t.Context(), env(), doc)
+	d, err := Kind.Open(t.Context(), e, doc)
 	if err != nil {
 		t.Fatal(err)
 	}
