@@ -413,12 +413,16 @@ func TestSweepSparesRejectedRows(t *testing.T) {
 func TestWidenInPlace(t *testing.T) {
 	t.Parallel()
 	narrow := []arrow.Field{
-		{Name: "id", Type: arrow.PrimitiveTypes.Int32}, {Name: "n", Type: arrow.PrimitiveTypes.Int16},
-		{Name: "price", Type: &arrow.Decimal128Type{Precision: 5, Scale: 2}, Nullable: true}, {Name: "f", Type: arrow.PrimitiveTypes.Float32, Nullable: true},
+		{Name: "id", Type: arrow.PrimitiveTypes.Int32},
+		{Name: "n", Type: arrow.PrimitiveTypes.Int16},
+		{Name: "price", Type: &arrow.Decimal128Type{Precision: 5, Scale: 2}, Nullable: true},
+		{Name: "f", Type: arrow.PrimitiveTypes.Float32, Nullable: true},
 	}
 	wide := []arrow.Field{
-		{Name: "id", Type: arrow.PrimitiveTypes.Int64}, {Name: "n", Type: arrow.PrimitiveTypes.Int32, Nullable: true},
-		{Name: "price", Type: &arrow.Decimal256Type{Precision: 60, Scale: 4}, Nullable: true}, {Name: "f", Type: arrow.PrimitiveTypes.Float64, Nullable: true},
+		{Name: "id", Type: arrow.PrimitiveTypes.Int64},
+		{Name: "n", Type: arrow.PrimitiveTypes.Int32, Nullable: true},
+		{Name: "price", Type: &arrow.Decimal256Type{Precision: 60, Scale: 4}, Nullable: true},
+		{Name: "f", Type: arrow.PrimitiveTypes.Float64, Nullable: true},
 	}
 	for _, write := range []syncline.Disposition{syncline.Upsert, syncline.Append, syncline.Replace} {
 		p := newPlace(t)

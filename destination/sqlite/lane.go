@@ -108,8 +108,10 @@ func (l *lane) transact(ctx context.Context, done bool, fn func(*sqlitefile.Conn
 		if err := fn(c, &n); err != nil {
 			return err
 		}
-		next = part{token: l.token, seq: l.part.seq + 1, keyless: l.part.keyless + l.keyless,
-			at: rows.Position{Next: l.next, Done: done, Counts: l.part.at.Counts.Add(l.pending).Add(n)}}
+		next = part{
+			token: l.token, seq: l.part.seq + 1, keyless: l.part.keyless + l.keyless,
+			at: rows.Position{Next: l.next, Done: done, Counts: l.part.at.Counts.Add(l.pending).Add(n)},
+		}
 		return writePart(c, l.w.t.Fence.Stream, l.w.t.Load, l.id, next)
 	})
 	if err != nil {

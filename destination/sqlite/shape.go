@@ -185,11 +185,6 @@ func (s *shape) names() []string {
 	return names
 }
 
-// values are those of them that are not in the key.
-func (s *shape) values() []string {
-	return slices.DeleteFunc(s.names(), func(n string) bool { return slices.Contains(s.key, n) })
-}
-
 // create is the statement that makes the table anew.
 func (s *shape) create(name string) string {
 	columns := make([]sqlitetype.Column, len(s.columns))

@@ -165,7 +165,8 @@ func (l *lane) swallowed(n int64) error {
 // reject passes a row that the table refuses to the ledger.
 func (l *lane) reject(ctx context.Context, c *sqlitefile.Conn, seq int64, rule sqlitefile.Rule, why error) error {
 	r := rows.Reject{Message: why.Error(), Code: map[sqlitefile.Rule]string{
-		sqlitefile.Unique: rows.CodeDuplicate, sqlitefile.NotNull: rows.CodeNull, sqlitefile.Datatype: rows.CodeType, sqlitefile.OtherRule: rows.CodeConstraint}[rule]}
+		sqlitefile.Unique: rows.CodeDuplicate, sqlitefile.NotNull: rows.CodeNull, sqlitefile.Datatype: rows.CodeType, sqlitefile.OtherRule: rows.CodeConstraint,
+	}[rule]}
 	var key []string
 	err := c.Each(func(s *sqlitefile.Stmt) error {
 		r.Row = s.Int(1)

@@ -84,16 +84,6 @@ func (p *place) exec(t testing.TB, sql string) {
 	p.conn(t, func(c *sqlitefile.Conn) { must(t, c.Exec(sql)) })
 }
 
-func (p *place) int(t testing.TB, sql string) (n int64) {
-	t.Helper()
-	p.conn(t, func(c *sqlitefile.Conn) {
-		var err error
-		n, err = c.Int(sql)
-		must(t, err)
-	})
-	return n
-}
-
 func (p *place) Rows(t testing.TB, table string, fields []arrow.Field) (found []destinationtest.Row, ok bool) {
 	t.Helper()
 	p.conn(t, func(c *sqlitefile.Conn) {

@@ -74,8 +74,10 @@ func (t *table) readColumns(c *sqlitefile.Conn) error {
 	}
 	var key []keyed
 	err := c.Each(func(s *sqlitefile.Stmt) error {
-		col := column{Column: sqlitetype.Column{Name: s.String(0), Declared: s.String(1), NotNull: s.Int(2) == 1},
-			hasDefault: s.Class(3) != sqlitefile.Null, generated: s.Int(5) > 1, key: s.Int(4) > 0}
+		col := column{
+			Column:     sqlitetype.Column{Name: s.String(0), Declared: s.String(1), NotNull: s.Int(2) == 1},
+			hasDefault: s.Class(3) != sqlitefile.Null, generated: s.Int(5) > 1, key: s.Int(4) > 0,
+		}
 		t.columns = append(t.columns, col)
 		if col.key {
 			key = append(key, keyed{s.Int(4), col.Name})
