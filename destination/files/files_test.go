@@ -290,7 +290,7 @@ func TestStoppedHolder(t *testing.T) {
 			t.Fatalf("standing %+v", standing)
 		}
 		p := b.part(next, "0", 10, 30)
-		again := b.batch(20, 30)
+		again := b.batch(500, 510)
 		again.Next = nil
 		if _, err := lane.Write(t.Context(), again); err != nil && !errors.Is(err, syncline.ErrLeaseLost) {
 			t.Fatal(err)
@@ -305,6 +305,27 @@ func TestStoppedHolder(t *testing.T) {
 			t.Errorf("left %v", left)
 		}
 	}
+}
+
+// TestSameTokenAgain: an attempt that takes over a second time has nothing to fear from
+// the lanes of its first.
+func TestSameTokenAgain(t *testing.T) {
+	b, dir := csvFolder(t)
+	w, _ := b.begin("load")
+	lane, err := w.Part(t.Context(), "0", w.t.Fence.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.token--
+	again, _ := b.begin("load")
+	if err := b.write(lane, 0, 10); !errors.Is(err, syncline.ErrLeaseLost) {
+		t.Errorf("a lane of before went on: %v", err)
+	}
+	if _, err := w.Publish(t.Context(), nil, syncline.Counts{}, nil); !errors.Is(err, syncline.ErrLeaseLost) {
+		t.Errorf("the writer of before published: %v", err)
+	}
+	b.publish(again, "", b.part(again, "0", 0, 20).Counts)
+	b.rows(filepath.Join(dir, "orders.csv"), 0, 20)
 }
 
 func TestPartsAreJoinedInOrder(t *testing.T) {

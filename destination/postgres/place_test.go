@@ -3,7 +3,6 @@ package postgres
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"log/slog"
 	"net"
@@ -50,6 +49,15 @@ func (p *place) Open(t testing.TB) destination.Destination { return p.openIn(t, 
 
 func (p *place) openIn(t testing.TB, e source.Env) destination.Destination {
 	t.Helper()
+	d, err := p.tryOpen(t, e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func (p *place) tryOpen(t testing.TB, e source.Env) (destination.Destination, error) {
+	t.Helper()
 	u, err := url.Parse(p.url)
 	if err != nil {
 		t.Fatal(err)
@@ -58,16 +66,7 @@ func (p *place) openIn(t testing.TB, e source.Env) destination.Destination {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p.openWith(t, e, doc)
-}
-
-func (p *place) openWith(t testing.TB, e source.Env, doc json.RawMessage) destination.Destination {
-	t.Helper()
-	d, err := Kind.Open(t.Context(), e, doc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
+	return Kind.Open(t.Context(), e, doc)
 }
 
 func (p *place) exec(t testing.TB, sql string, args ...any) {
@@ -173,4 +172,10 @@ func TestDestination(t *testing.T) {
 			"text 8": rows.CodeEncoding, // a NUL byte, which no text of PostgreSQL can hold
 		},
 	})
+}
+
+// newServer is a place on a server of its own, for tests that make roles.
+func newServer(t testing.TB) *place {
+	t.Helper()
+	return placeAt(t, testserver.NewPostgres(t).URL("postgres"))
 }

@@ -43,6 +43,10 @@ func (w *Writer) Publish(ctx context.Context, mark []byte, sum syncline.Counts, 
 			if err := writeHead(c, w.t.Fence.Stream, h); err != nil {
 				return err
 			}
+			// Where the parts of a published load came to means nothing any more.
+			if err := dropParts(c, w.t.Fence.Stream); err != nil {
+				return err
+			}
 		}
 		out = h.last.published()
 		return nil

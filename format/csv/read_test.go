@@ -349,7 +349,7 @@ func TestRoundTrip(t *testing.T) {
 
 func TestWriterQuotesOnlyWhatItMust(t *testing.T) {
 	schema := schemaOf(t, "a text", "b decimal(5,2)", "c list<text>", "d binary")
-	in := "a,b,c,d\nplain text,1.10,[],\\x00\n\"\",,\"[\"\"x\"\",null]\",\\x\n"
+	in := "a,b,c,d\nplain text,1.10,[],\\x00\n\"a\r\",1.00,,\n\"\",,\"[\"\"x\"\",null]\",\\x\n"
 	r, err := NewReader(strings.NewReader(in), "f", Default(), schema, record.Position{Place: stream.Start})
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -42,13 +41,13 @@ func TestMarksOfOtherEncodings(t *testing.T) {
 }
 
 func TestErrorsStay(t *testing.T) {
-	fault := errors.New("fault")
-	w := New(io.MultiReader(strings.NewReader("a\n"), iotest.ErrReader(fault)), Start)
+	// One that fails once and then claims to have ended.
+	w := New(io.MultiReader(strings.NewReader("a\n"), iotest.TimeoutReader(strings.NewReader("bc"))), Start)
 	var err error
-	for range 3 {
+	for range 4 {
 		err = w.More()
 	}
-	if err != fault || w.Ended() {
+	if err != iotest.ErrTimeout || w.Ended() {
 		t.Errorf("%v, ended %v", err, w.Ended())
 	}
 	if err := New(stuck{}, Start).More(); err != io.ErrNoProgress {

@@ -32,7 +32,7 @@ func newPooler(t *testing.T, dsn string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &pooler{t: t, dsn: dsn, listen: l, idle: make(chan *pgconn.HijackedConn, 8), open: map[net.Conn]bool{}}
+	p := &pooler{t: t, dsn: dsn, listen: l, idle: make(chan *pgconn.HijackedConn, 4), open: map[net.Conn]bool{}}
 	for range cap(p.idle) {
 		p.idle <- p.connect()
 	}

@@ -31,6 +31,9 @@ func TestStore(t *testing.T) {
 }
 
 func TestStoreBehindPooler(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the whole suite once more")
+	}
 	empty := databases(t)
 	storetest.Run(t, func(t *testing.T) syncline.Store { return open(t, newPooler(t, empty(t))) })
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/synclinehq/syncline"
+	"github.com/synclinehq/syncline/store/sqlstore"
 )
 
 func openHere(t *testing.T) *DB {
@@ -39,8 +40,8 @@ func together(t *testing.T, db *DB, changes ...func(*session) error) []error {
 	errs := make([]error, len(changes))
 	for i, c := range changes {
 		wg.Go(func() { errs[i] = db.writer.do(t.Context(), c) })
+		time.Sleep(2 * time.Millisecond) // so that they queue up in their order
 	}
-	time.Sleep(20 * time.Millisecond) // until they have queued up; nothing breaks if not
 	close(release)
 	wg.Wait()
 	return errs
@@ -63,23 +64,20 @@ func TestLostTransaction(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := openHere(t)
-			changes := []func(*session) error{broken}
+			var changes []func(*session) error
 			for i := range 10 {
 				changes = append(changes, insert(i))
 			}
-			errs := together(t, db, changes...)
-			if errs[0] == nil {
-				t.Error("the change that broke the transaction succeeded")
-			}
-			for _, err := range errs[1:] {
-				if err != nil {
-					t.Errorf("another change: %v", err)
+			changes[4] = broken
+			for i, err := range together(t, db, changes...) {
+				if broke := i == 4; (err != nil) != broke {
+					t.Errorf("change %d: %v", i, err)
 				}
 			}
 			err := db.View(t.Context(), func(tx syncline.Tx) error {
 				es, err := tx.Events("r", -1, 100)
-				if len(es) != 10 {
-					t.Errorf("%d of 10 changes are there", len(es))
+				if len(es) != 9 {
+					t.Errorf("%d of 9 changes are there", len(es))
 				}
 				return err
 			})
@@ -142,6 +140,27 @@ func TestSlowCommit(t *testing.T) {
 	}
 	if err := db.writer.do(t.Context(), insert(1)); err == nil {
 		t.Error("the change had become durable, and was made again")
+	}
+}
+
+// What durability rests on, as each connection has it.
+func TestPragmas(t *testing.T) {
+	db := openHere(t)
+	want := map[string]string{
+		"busy_timeout": "10000", "journal_mode": "wal", "synchronous": "2", "foreign_keys": "1",
+		"journal_size_limit": "67108864", "temp_store": "2", "mmap_size": "0",
+	}
+	for pragma, want := range want {
+		var got string
+		err := db.writer.do(t.Context(), func(s *session) error {
+			return s.Query(func(scan sqlstore.Scan) error { return scan(&got) }, "pragma "+pragma)
+		})
+		if pragma == "mmap_size" && got == "" { // built without it
+			got = want
+		}
+		if err != nil || got != want {
+			t.Errorf("%s is %s, want %s (%v)", pragma, got, want, err)
+		}
 	}
 }
 

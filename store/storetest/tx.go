@@ -138,26 +138,31 @@ func waits(t *T) {
 func snapshot(t *T) {
 	t.insert(run("a"))
 	t.view(func(tx syncline.Tx) error {
+		if tx.InsertRun(run("b")) == nil || tx.SetAsk("a", syncline.AskCancel) == nil {
+			t.Fatal("a view wrote")
+		}
+		return nil
+	})
+	t.view(func(tx syncline.Tx) error {
 		_, err := tx.Run("a")
 		must(t, err)
 		t.insert(run("b"))
 		runs, err := tx.Runs(syncline.RunFilter{})
 		equal(t.T, "runs", ids(runs), []string{"a"})
-		if tx.InsertRun(run("c")) == nil {
-			t.Fatal("a view wrote")
-		}
 		return err
 	})
 	equal(t.T, "runs", t.runs(syncline.RunFilter{}), []string{"b", "a"})
 }
 
 func outlived(t *T) {
+	ctx := within(t, time.Minute) // outlives them, too
 	var kept syncline.Tx
-	t.update(func(tx syncline.Tx) error { kept = tx; return nil })
-	if kept.InsertRun(run("a")) == nil {
+	keep := func(tx syncline.Tx) error { kept = tx; return nil }
+	must(t, t.Update(ctx, keep))
+	if kept.InsertRun(run("a")) == nil || kept.SetAsk("a", syncline.AskHold) == nil {
 		t.Fatal("a transaction was used after its end")
 	}
-	t.view(func(tx syncline.Tx) error { kept = tx; return nil })
+	must(t, t.View(ctx, keep))
 	if _, err := kept.Runs(syncline.RunFilter{}); err == nil {
 		t.Fatal("a view was used after its end")
 	}
