@@ -45,7 +45,7 @@ func (s *Source) Plan(ctx context.Context, q source.Query) (source.Plan, error) 
 		}
 		until[f.name] = id
 		before, seen := since[f.name]
-		if seen && before.Size >= 0 {
+		if seen && before == id {
 			continue
 		}
 		if seen && q.Tail {
