@@ -31,7 +31,7 @@ func (s *session) commit() (_ error, again bool) {
 	if e, answered := errors.AsType[*pgconn.PgError](err); answered && e.Severity != "FATAL" {
 		return fmt.Errorf("commit to the ledger: %w", explain(err)), collided(err)
 	}
-	return nil, false
+	return sqlstore.Unknown(bare(err)), false
 }
 
 // sendCommit sends what was left for later before it. The server skips the commit when
