@@ -333,6 +333,27 @@ func TestCut(t *testing.T) {
 	}
 }
 
+// TestSwallowed hides the failure of a statement: PostgreSQL has ended the transaction, and
+// nobody may be told that it succeeded.
+func TestSwallowed(t *testing.T) {
+	s := open(t, testserver.Database(t))
+	err := s.Update(t.Context(), func(tx syncline.Tx) error {
+		if err := tx.AppendEvents(syncline.Event{RunID: "r", Seq: 1}); err != nil {
+			return err
+		}
+		_ = tx.AppendEvents(syncline.Event{RunID: "no \x00 text", Seq: 1})
+		return nil
+	})
+	if err == nil || len(seqs(t, s)) > 0 {
+		t.Fatalf("got %v, with %d events", err, len(seqs(t, s)))
+	}
+	// One that is only sent with the commit fails there.
+	err = s.Update(t.Context(), func(tx syncline.Tx) error { return tx.DeleteLeases("no \x00 text") })
+	if syncline.CodeOf(err) != syncline.InvalidArgument {
+		t.Fatalf("got %v", err)
+	}
+}
+
 // TestStuckServer has a server that does not answer: calls end with their context.
 func TestStuckServer(t *testing.T) {
 	pg := testserver.NewPostgres(t)

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
+	"github.com/synclinehq/syncline"
 	"github.com/synclinehq/syncline/store/sqlstore"
 )
 
@@ -95,11 +97,24 @@ func (s *session) with(text string, call func(*sql.Stmt) error) error {
 }
 
 func (s *session) Exec(text string, args ...any) (n int64, err error) {
+	if err := texts(args); err != nil {
+		return 0, err
+	}
 	err = s.with(text, func(st *sql.Stmt) error {
 		n, err = changed(st.ExecContext(s.stmtCtx, args...))
 		return err
 	})
 	return n, err
+}
+
+// texts refuses what PostgreSQL does: SQLite would keep it, up to the NUL where it compares.
+func texts(args []any) error {
+	for _, a := range args {
+		if t, ok := a.(string); ok && (strings.IndexByte(t, 0) >= 0 || !utf8.ValidString(t)) {
+			return syncline.Errorf(syncline.InvalidArgument, "the ledger cannot keep this text: %q", t).Of(syncline.ClassData)
+		}
+	}
+	return nil
 }
 
 func changed(r sql.Result, err error) (int64, error) {

@@ -47,7 +47,7 @@ func (t *Tx) PutDoc(d *syncline.Doc) error {
 	if d.Revision > 0 {
 		stmt = `update {docs} set revision = $4 + 1, body = $5 where dialect = $1 and kind = $2 and id = $3 and revision = $4`
 	}
-	n, err := t.s.Exec(stmt, d.Dialect, d.Kind, d.ID, d.Revision, string(d.Body))
+	n, err := t.s.Exec(stmt, d.Dialect, d.Kind, d.ID, d.Revision, utf8(string(d.Body)))
 	if err != nil {
 		return wrapf(err, "store %s %s %s", d.Dialect, d.Kind, d.ID)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/synclinehq/syncline"
@@ -103,8 +104,11 @@ func doc(v any) (string, error) {
 	if err != nil {
 		return "", syncline.Errorf(syncline.InvalidArgument, "write %T as JSON: %w", v, err)
 	}
-	return string(b), nil
+	return utf8(string(b)), nil
 }
+
+// utf8 mends what a client's raw JSON may hold: one of the databases keeps only text.
+func utf8(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // page is how many rows a filter may select.
 func page(limit int) int {

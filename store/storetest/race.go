@@ -16,6 +16,7 @@ var raceChecks = []check{
 	{"no run is handed out twice", claims},
 	{"a lane never has two heads", heads},
 	{"one of many swaps wins", swaps},
+	{"what is read by its id is locked", locks},
 	{"a slot is won once", slotRace},
 	{"beats and reports get on with each other", beatRace},
 }
@@ -139,6 +140,74 @@ func (t *T) swap(won *atomic.Int64, put func(syncline.Tx) error) {
 	default:
 		t.Errorf("swap: %v", err)
 	}
+}
+
+// locks reads and puts in one transaction: nobody comes between.
+func locks(t *T) {
+	const n = 100
+	t.insert(run("r"))
+	t.put(pipeline("p"))
+	t.update(func(tx syncline.Tx) error {
+		must(t, tx.PutLease(syncline.Lease{Run: "r"}))
+		must(t, tx.PutTask(&syncline.Task{RunID: "r", Name: "k"}))
+		return tx.PutDoc(&syncline.Doc{Dialect: "d", Kind: "k", ID: "i", Body: []byte("0")})
+	})
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			if err := t.Update(t.Context(), []func(syncline.Tx) error{addRun, addPipeline, addLease, addTask, addDoc}[i%5]); err != nil {
+				t.Errorf("change %d: %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+	lease := get(t, func(tx syncline.Tx) (*syncline.Lease, error) { return tx.Lease("r", "") })
+	doc := get(t, func(tx syncline.Tx) (*syncline.Doc, error) { return tx.Doc("d", "k", "i") })
+	equal(t.T, "counts", []int{t.run("r").Priority, t.tasks("r")[0].Tries, int(lease.Token), int(doc.Revision) - 1, int(t.pipeline("p").Version) - 1},
+		[]int{n / 5, n / 5, n / 5, n / 5, n / 5})
+}
+
+func addRun(tx syncline.Tx) error {
+	r, err := tx.Run("r")
+	if err != nil {
+		return err
+	}
+	r.Priority++
+	return tx.PutRun(r)
+}
+
+func addPipeline(tx syncline.Tx) error {
+	p, err := tx.Pipeline("p")
+	if err != nil {
+		return err
+	}
+	return tx.PutPipeline(p)
+}
+
+func addLease(tx syncline.Tx) error {
+	l, err := tx.Lease("r", "")
+	if err != nil {
+		return err
+	}
+	l.Token++
+	return tx.PutLease(*l)
+}
+
+func addTask(tx syncline.Tx) error {
+	k, err := tx.Task("r", "k")
+	if err != nil {
+		return err
+	}
+	k.Tries++
+	return tx.PutTask(k)
+}
+
+func addDoc(tx syncline.Tx) error {
+	d, err := tx.Doc("d", "k", "i")
+	if err != nil {
+		return err
+	}
+	return tx.PutDoc(d)
 }
 
 func slotRace(t *T) {

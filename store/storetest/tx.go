@@ -17,6 +17,7 @@ var txChecks = []check{
 	{"a panic hurts only its own transaction", panics},
 	{"a transaction that waits is cut off by its context", waits},
 	{"a view is one snapshot and only reads", snapshot},
+	{"text that is none is refused, or mended in documents", texts},
 	{"a transaction is good only inside its function", outlived},
 	{"a context that has ended starts nothing", ended},
 	{"the clock only goes forward", clock},
@@ -152,6 +153,20 @@ func snapshot(t *T) {
 		return err
 	})
 	equal(t.T, "runs", t.runs(syncline.RunFilter{}), []string{"b", "a"})
+}
+
+func texts(t *T) {
+	for _, bad := range []string{"a\x00b", "a\xffb"} {
+		put := func(tx syncline.Tx) error { return tx.InsertRun(run(bad)) }
+		refused(t.T, t.Update(t.Context(), put), syncline.InvalidArgument, "text")
+	}
+	r := run("r", func(r *syncline.Run) { r.Why, r.Input = "\xff\x00", []byte("{\"a\":\"\xff\"}") })
+	t.insert(r)
+	t.update(func(tx syncline.Tx) error {
+		return tx.PutDoc(&syncline.Doc{Dialect: "d", Kind: "k", ID: "i", Body: []byte("\"\xff\"")})
+	})
+	equal(t.T, "why", t.run("r").Why, "\uFFFD\x00")
+	equal(t.T, "input", string(t.run("r").Input), "{\"a\":\"\uFFFD\"}")
 }
 
 func outlived(t *T) {
