@@ -174,6 +174,12 @@ func TestDestination(t *testing.T) {
 	})
 }
 
+// anew empties the place, which is quicker than another one.
+func (p *place) anew(t testing.TB) {
+	t.Helper()
+	p.exec(t, "set client_min_messages = warning; drop publication if exists p; drop schema public cascade; create schema public")
+}
+
 // newServer is a place on a server of its own, for tests that make roles.
 func newServer(t testing.TB) *place {
 	t.Helper()

@@ -46,14 +46,17 @@ func study(ctx context.Context, tx pgx.Tx, t *table, s *shape) (*old, error) {
 // dependentsSQL lists everything that the server would drop with the table, or refuse to drop it
 // for, save what is carried over.
 const dependentsSQL = `
-select distinct pg_describe_object(d.classid, d.objid, d.objsubid) from pg_depend d, pg_class t
-where t.oid = $1 and (d.refclassid = 'pg_class'::regclass and d.refobjid = t.oid
-	or d.refclassid = 'pg_type'::regclass and d.refobjid in (select y.oid from pg_type y where y.typrelid = t.oid
-		union all select y.typarray from pg_type y where y.typrelid = t.oid))
-and not (d.classid = 'pg_class'::regclass and (d.objid = t.reltoastrelid or d.objid in (select indexrelid from pg_index where indrelid = t.oid)))
-and not (d.classid = 'pg_type'::regclass and (d.objid = t.reltype or d.objid = (select typarray from pg_type where oid = t.reltype)))
-and not (d.classid = 'pg_attrdef'::regclass and d.objid in (select oid from pg_attrdef where adrelid = t.oid))
-and not (d.classid = 'pg_constraint'::regclass and d.objid in (select oid from pg_constraint where conrelid = t.oid and contype in ('p', 'u', 'c', 'x', 'n')))
+with t as (select oid, reltype, reltoastrelid from pg_class where oid = $1),
+refs as (select 'pg_class'::regclass::oid as class, oid as obj from t
+	union all select 'pg_type'::regclass, reltype from t
+	union all select 'pg_type'::regclass, typarray from pg_type where oid = (select reltype from t)),
+own as (select class, obj from refs
+	union all select 'pg_class'::regclass, reltoastrelid from t
+	union all select 'pg_class'::regclass, indexrelid from pg_index where indrelid = $1
+	union all select 'pg_attrdef'::regclass, oid from pg_attrdef where adrelid = $1
+	union all select 'pg_constraint'::regclass, oid from pg_constraint where conrelid = $1 and contype in ('p', 'u', 'c', 'x', 'n'))
+select distinct pg_describe_object(d.classid, d.objid, d.objsubid) from refs join pg_depend d on d.refclassid = refs.class and d.refobjid = refs.obj
+where not exists (select from own where own.class = d.classid and own.obj = d.objid)
 union all select 'extension' from pg_depend where classid = 'pg_class'::regclass and objid = $1 and deptype = 'e'
 order by 1`
 
