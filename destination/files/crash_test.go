@@ -20,7 +20,7 @@ import (
 )
 
 // Two parts of crashRows rows, in batches of crashBatch, each one a checkpoint.
-const crashRows, crashBatch = 10_000, 50
+const crashRows, crashBatch = 5_000, 50
 
 // TestMain lets the test binary be the worker that TestKilled kills.
 func TestMain(m *testing.M) {
