@@ -3,15 +3,16 @@ package transfer_test
 import (
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/big"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -40,7 +41,8 @@ type place struct {
 type opened struct {
 	url    string
 	entity string // of the table that fill makes
-	fill   func(t testing.TB, from, to int)
+	// fill puts rows 0 to n there; wide ones have 4 KiB, so that a table is many batches.
+	fill func(t testing.TB, n int, wide bool)
 	// read is all rows of what landed there, each drawn by drawn, in any order.
 	read func(t testing.TB) []string
 }
@@ -51,16 +53,19 @@ var places = []place{{"postgres", openPostgres}, {"sqlite", openSQLite}, {"files
 const createOrders = `create table orders (id bigint primary key, name text not null, amount numeric(12,2),
 	at timestamptz, day date, ok boolean, score double precision, note text)`
 
-// pad makes a batch of some ten thousand rows, so that a table is many.
-var pad = strings.Repeat("So it goes. ", 40)
+var pad = strings.Repeat("So it goes. ", 341)
 
 // record is the n-th row, as values of text; nil is NULL.
-func record(n int) []any {
+func record(n int, wide bool) []any {
+	note := strconv.Itoa(n)
+	if wide {
+		note += pad
+	}
 	at := time.UnixMicro(1_700_000_000_123_456 + int64(n)*1_000_003).UTC()
 	r := []any{
 		strconv.Itoa(n), fmt.Sprintf("order \"%d\", 日本\nline", n), fmt.Sprintf("%d.%02d", n*7-1000, n%100),
 		at.Format("2006-01-02T15:04:05.000000Z"), at.Format(time.DateOnly), strconv.FormatBool(n%2 == 0),
-		strconv.FormatFloat(float64(n)/3, 'g', -1, 64), pad + strconv.Itoa(n),
+		strconv.FormatFloat(float64(n)/3, 'g', -1, 64), note,
 	}
 	if n%7 == 0 {
 		r[2], r[7] = nil, ""
@@ -71,19 +76,27 @@ func record(n int) []any {
 	return r
 }
 
-// expected draws rows from to to.
-func expected(from, to int) (all []string) {
-	for n := from; n < to; n++ {
-		all = append(all, drawn(record(n)))
+var known = map[string][]string{} // what was expected before; tests here do not run side by side
+
+// expected draws rows 0 to n.
+func expected(n int, wide bool) []string {
+	name := fmt.Sprint(n, wide)
+	if known[name] == nil {
+		var all []string
+		for i := range n {
+			all = append(all, drawn(record(i, wide)))
+		}
+		slices.Sort(all)
+		known[name] = all
 	}
-	return all
+	return known[name]
 }
 
 // drawn is a row in one form, whatever a place makes of the types.
 func drawn(values []any) string {
-	var out []string
+	out := make([]string, len(values))
 	for i, v := range values {
-		out = append(out, value(i, v))
+		out[i] = value(i, v)
 	}
 	return strings.Join(out, "|")
 }
@@ -92,15 +105,18 @@ func value(column int, v any) string {
 	if v == nil {
 		return "NULL"
 	}
-	s := fmt.Sprint(v)
-	if t, ok := v.(time.Time); ok {
+	s, ok := v.(string)
+	if t, is := v.(time.Time); is {
 		s = t.Format(time.RFC3339Nano)
+	} else if !ok {
+		s = fmt.Sprint(v)
 	}
 	switch column {
 	case 2: // 1.50 is 1.5
-		if n, ok := new(big.Rat).SetString(s); ok {
-			return n.RatString()
+		if !strings.Contains(s, ".") {
+			return s
 		}
+		return strings.TrimRight(strings.TrimRight(s, "0"), ".")
 	case 3:
 		for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999-07", "2006-01-02 15:04:05.999999Z07:00"} {
 			if at, err := time.Parse(layout, s); err == nil {
@@ -118,23 +134,26 @@ func value(column int, v any) string {
 			return strconv.FormatFloat(f, 'x', -1, 64)
 		}
 	}
+	if len(s) > 1000 {
+		return fmt.Sprintf("%.20q… %x", s, sha256.Sum256([]byte(s)))
+	}
 	return strconv.Quote(s)
 }
 
 func openPostgres(t testing.TB) opened {
 	db := testserver.Database(t)
 	return opened{url: db, entity: "public.orders",
-		fill: func(t testing.TB, from, to int) {
+		fill: func(t testing.TB, n int, wide bool) {
 			c := connect(t, db)
 			if _, err := c.Exec(t.Context(), createOrders+"; create temporary table texts (like orders); "+textual("texts")); err != nil {
 				t.Fatal(err)
 			}
-			n := from - 1
+			i := -1
 			_, err := c.CopyFrom(t.Context(), pgx.Identifier{"texts"}, strings.Split(names, ","), pgx.CopyFromFunc(func() ([]any, error) {
-				if n++; n >= to {
+				if i++; i >= n {
 					return nil, nil
 				}
-				return record(n), nil
+				return record(i, wide), nil
 			}))
 			if err == nil {
 				_, err = c.Exec(t.Context(), `insert into orders select id::bigint, name, amount::numeric, at::timestamptz, day::date, ok::boolean, score::float8, note from texts;
@@ -195,7 +214,7 @@ func openSQLite(t testing.TB) opened {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	return opened{url: "sqlite://" + file, entity: "orders",
-		fill: func(t testing.TB, from, to int) {
+		fill: func(t testing.TB, n int, wide bool) {
 			tx, err := db.Begin()
 			if err == nil {
 				_, err = tx.Exec("create table orders (id integer primary key, name text not null, amount \"decimal(12,2)\", at timestamptz, day date, ok boolean, score real, note text)")
@@ -207,9 +226,9 @@ func openSQLite(t testing.TB) opened {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for n := from; n < to; n++ {
-				r := record(n)
-				r[0], r[5] = n, 1-n%2
+			for i := range n {
+				r := record(i, wide)
+				r[0], r[5] = i, 1-i%2
 				if _, err := put.Exec(r...); err != nil {
 					t.Fatal(err)
 				}
@@ -247,25 +266,25 @@ func openSQLite(t testing.TB) opened {
 func openFiles(t testing.TB) opened {
 	dir := t.TempDir()
 	return opened{url: "file://" + dir + "/*.csv.gz?as=orders", entity: "orders",
-		fill: func(t testing.TB, from, to int) {
+		fill: func(t testing.TB, n int, wide bool) {
 			const files = 4
 			for i := range files {
-				writeFile(t, filepath.Join(dir, fmt.Sprintf("%d.csv.gz", i)), from+(to-from)*i/files, from+(to-from)*(i+1)/files)
+				writeFile(t, filepath.Join(dir, fmt.Sprintf("%d.csv.gz", i)), n*i/files, n*(i+1)/files, wide)
 			}
 		},
 		read: func(t testing.TB) []string { return readFiles(t, dir) }}
 }
 
-func writeFile(t testing.TB, path string, from, to int) {
+func writeFile(t testing.TB, path string, from, to int, wide bool) {
 	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	z := gzip.NewWriter(f)
+	z, _ := gzip.NewWriterLevel(f, gzip.BestSpeed)
 	_, err = fmt.Fprintln(z, names)
 	for n := from; n < to; n++ {
 		var fields []string
-		for _, v := range record(n) {
+		for _, v := range record(n, wide) {
 			if v == nil {
 				fields = append(fields, "")
 				continue

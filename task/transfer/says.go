@@ -69,8 +69,8 @@ func (t *transfer) saysResumed(at rows.Standing) {
 		}
 	}
 	of := ""
-	if t.memo.Plan.Expected >= 0 {
-		of = fmt.Sprintf(" of about %d", t.memo.Plan.Expected)
+	if n := max(t.memo.Plan.Expected, t.call.Task.Stats.Expected); n > 0 {
+		of = fmt.Sprintf(" of about %d", n)
 	}
 	switch {
 	case left == 0:
