@@ -137,11 +137,15 @@ func runFilters(t *T) {
 		"pipeline and states": {syncline.RunFilter{PipelineID: "q", States: states[3:5]}, []string{"q0004", "q0003"}},
 		"parent":              {syncline.RunFilter{ParentRun: "p0003", Limit: 1}, []string{"q0006"}},
 		"unfinished":          {syncline.RunFilter{UnfinishedIn: true}, []string{"q0002", "p0002", "q0001", "p0001", "q0000", "p0000"}},
-		"unfinished of states": {syncline.RunFilter{UnfinishedIn: true, States: []syncline.State{"running", "failed"}},
-			[]string{"q0001", "p0001"}},
+		"unfinished of states": {
+			syncline.RunFilter{UnfinishedIn: true, States: []syncline.State{"running", "failed"}},
+			[]string{"q0001", "p0001"},
+		},
 		"unfinished of final": {syncline.RunFilter{UnfinishedIn: true, States: states[4:5]}, []string{}},
-		"unfinished of pipeline": {syncline.RunFilter{UnfinishedIn: true, PipelineID: "p"},
-			[]string{"p0002", "p0001", "p0000"}},
+		"unfinished of pipeline": {
+			syncline.RunFilter{UnfinishedIn: true, PipelineID: "p"},
+			[]string{"p0002", "p0001", "p0000"},
+		},
 		"before": {syncline.RunFilter{States: states[:2], BeforeAt: at(2), BeforeID: "p0001"}, []string{"q0000", "p0000"}},
 		"none":   {syncline.RunFilter{PipelineID: "absent"}, []string{}},
 	} {
