@@ -57,7 +57,7 @@ pipelines:
 
 func parse(t *testing.T, c *catalog.Catalog, text string) ([]catalog.Doc, error) {
 	t.Helper()
-	return c.Parse([]catalog.File{{Name: "p.yaml", Dir: "/work", Text: []byte(text)}})
+	return c.Parse([]catalog.File{{Name: "p.yaml", Dir: "/srv", Text: []byte(text)}})
 }
 
 func TestParseReadsEverything(t *testing.T) {
@@ -100,7 +100,7 @@ func TestParseReadsEverything(t *testing.T) {
 	if got := string(second.Source.Settings); got != `{"host":"db","password":"${file:/run/secrets/db}","port":5433,"timeout":"5s"}` {
 		t.Errorf("settings: %s", got)
 	}
-	if got := string(second.Destination.Settings); got != `{"path":"/work/out/here"}` {
+	if got := string(second.Destination.Settings); got != `{"path":"/srv/out/here"}` {
 		t.Errorf("a relative path became %s", got)
 	}
 }
