@@ -126,6 +126,12 @@ func backup(ctx context.Context, db *sql.DB, path string) func(int64) error {
 func (d *DB) View(ctx context.Context, fn func(syncline.Tx) error) error {
 	ctx, stop := sqlstore.Bound(ctx)
 	defer stop()
+	return d.snapshot(ctx, func(s *session) error {
+		return sqlstore.Call(fn, sqlstore.NewTx(s, flavor, d.now))
+	})
+}
+
+func (d *DB) snapshot(ctx context.Context, fn func(*session) error) error {
 	c, err := d.reader(ctx)
 	if err != nil {
 		return err
@@ -135,7 +141,7 @@ func (d *DB) View(ctx context.Context, fn func(syncline.Tx) error) error {
 	if err := c.run("begin"); err != nil {
 		return fmt.Errorf("begin to read the ledger: %w", explain(err))
 	}
-	return sqlstore.Call(fn, sqlstore.NewTx(s, flavor, d.now))
+	return fn(s)
 }
 
 // giveBack ends a reader's transaction. A reader that cannot end it is replaced.
@@ -190,14 +196,19 @@ func (d *DB) Started(context.Context) (time.Time, error) { return time.Time{}, n
 // Shared is false: this process is the only one that writes.
 func (d *DB) Shared() bool { return false }
 
-// Check reads the whole file and answers with an error if it is damaged.
+// Check reads the whole file, which takes long when it is big, and answers with an error
+// if it is damaged.
 func (d *DB) Check(ctx context.Context) error {
 	var said string
-	if err := d.read.QueryRowContext(ctx, "pragma integrity_check(1)").Scan(&said); err != nil {
-		return fmt.Errorf("check the ledger: %w", explain(err))
+	err := d.snapshot(ctx, func(s *session) error {
+		return s.Query(func(scan sqlstore.Scan) error { return scan(&said) }, "pragma integrity_check(1)")
+	})
+	if err != nil {
+		return fmt.Errorf("check the ledger: %w", err)
 	}
 	if said != "ok" {
-		return syncline.Errorf(syncline.DataLoss, "the ledger's file is damaged: %s", said).Try("restore it from a backup")
+		return syncline.Errorf(syncline.DataLoss, "the ledger's file is damaged: %s", said).
+			Because("ledger_damaged").Try("restore it from a backup")
 	}
 	return nil
 }

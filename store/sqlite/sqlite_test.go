@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -163,6 +164,43 @@ func TestNewerLedger(t *testing.T) {
 	_, err := sqlite.Open(t.Context(), path)
 	if syncline.CodeOf(err) != syncline.FailedPrecondition || !strings.Contains(err.Error(), "version 1;") || !strings.Contains(err.Error(), "version 7") {
 		t.Fatalf("got %v, want a refusal that names both versions", err)
+	}
+}
+
+// A file that was damaged while nobody looked is found out by Check.
+func TestDamaged(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	db := open(t, path)
+	for n := range 500 {
+		if err := put(t.Context(), db, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var wg sync.WaitGroup // every reader is busy, and Check has to wait for one
+	for range 16 {
+		wg.Go(func() { count(t, db) })
+	}
+	if err := db.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteAt(make([]byte, 3000), info.Size()-4096)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(t, path).Check(t.Context()); syncline.CodeOf(err) != syncline.DataLoss {
+		t.Fatalf("got %v", err)
 	}
 }
 

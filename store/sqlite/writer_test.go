@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"path/filepath"
 	"strings"
@@ -182,6 +183,49 @@ func TestCloseWaits(t *testing.T) {
 	}
 	close(release)
 	if err := errors.Join(<-done, <-closed); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// An older ledger is copied before it is migrated, over the copy of an attempt before.
+func TestBackup(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	db, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.writer.do(t.Context(), insert(1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file, err := sql.Open("sqlite", dsn(path, "_txlock=immediate"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	for range 2 {
+		if err := backup(t.Context(), file, path)(1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old, err := Open(t.Context(), path+".1.bak")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = old.Close() }()
+	if err := old.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	err = old.View(t.Context(), func(tx syncline.Tx) error {
+		es, err := tx.Events("r", 0, 10)
+		if len(es) != 1 {
+			t.Errorf("the copy has %d events", len(es))
+		}
+		return err
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 }
