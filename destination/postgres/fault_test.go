@@ -340,3 +340,69 @@ func TestPasswordNeverShows(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// Where no session can be ended, the token alone refuses the older holder: at a commit of
+// rows, at Publish, at Discard and at a new part.
+func TestTokenAlone(t *testing.T) {
+	p := newPlace(t)
+	old, err := p.start(t, "people", numbered(0, 5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lane, err := old.w.Part(t.Context(), "0", old.target.Fence.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := old.writeAs(t.Context(), "1"); err != nil {
+		t.Fatal(err)
+	}
+	newer := *old.w.(*writer)
+	newer.token = nextToken()
+	conn := placeAt(t, p.url).conn
+	if _, err := newer.tryRaise(t.Context(), conn); err != nil {
+		t.Fatal(err)
+	}
+	b := old.batch("end")
+	defer b.Release()
+	_, err = lane.Write(t.Context(), b)
+	if err == nil {
+		_, err = lane.Finish(t.Context())
+	}
+	for step, err := range map[string]error{
+		"write":   err,
+		"publish": func() error { _, err := old.w.Publish(t.Context(), nil, old.sum, nil); return err }(),
+		"discard": old.w.Discard(t.Context()),
+		"part":    func() error { _, err := old.w.Part(t.Context(), "2", old.target.Fence.Token); return err }(),
+	} {
+		if !errors.Is(err, syncline.ErrLeaseLost) {
+			t.Errorf("%s: %v", step, err)
+		}
+	}
+}
+
+// A newer holder that comes while Publish is under way is noticed by its last statement.
+func TestTokenMovesWithinPublish(t *testing.T) {
+	p := newPlace(t)
+	p.mustLoad(t, "people", numbered(0, 3))
+	l, err := p.start(t, "people", numbered(0, 5))
+	if err == nil {
+		err = l.write(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer := *l.w.(*writer)
+	newer.token = nextToken()
+	conn := placeAt(t, p.url).conn
+	_, err = l.w.Publish(t.Context(), nil, l.sum, func(phase string) {
+		if phase == "publish" {
+			if _, err := newer.tryRaise(t.Context(), conn); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if !errors.Is(err, syncline.ErrLeaseLost) {
+		t.Errorf("%v", err)
+	}
+	p.shows(t, "select count(*) from people", "(3)")
+}

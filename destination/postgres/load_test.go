@@ -140,8 +140,10 @@ func (l *load) batch(next string) rows.Batch {
 }
 
 // write writes all rows as one part.
-func (l *load) write(ctx context.Context) error {
-	lane, err := l.w.Part(ctx, "0", l.target.Fence.Token)
+func (l *load) write(ctx context.Context) error { return l.writeAs(ctx, "0") }
+
+func (l *load) writeAs(ctx context.Context, part string) error {
+	lane, err := l.w.Part(ctx, part, l.target.Fence.Token)
 	if err != nil {
 		return err
 	}
