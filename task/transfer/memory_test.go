@@ -466,8 +466,7 @@ func (p *pen) Write(ctx context.Context, b rows.Batch) (rows.Position, error) {
 		}
 		p.open = append(p.open, r)
 	}
-	forgot := int64(min(p.drop, len(p.open)))
-	p.drop, p.open = 0, p.open[forgot:]
+	forgot := p.forget()
 	p.now = p.now.Add(syncline.Counts{Read: b.Read() - forgot, Rejected: int64(len(refused) + len(b.Rejects)), Filtered: b.Filtered, Bytes: b.Bytes, Requests: b.Requests})
 	p.next = b.Next
 	if len(refused) > 0 {
@@ -479,6 +478,15 @@ func (p *pen) Write(ctx context.Context, b rows.Batch) (rows.Position, error) {
 		return p.at, nil
 	}
 	return p.commit(ctx, false)
+}
+
+// forget loses rows of the open transaction, if the shelf is to.
+func (p *pen) forget() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := min(p.drop, len(p.open))
+	p.drop, p.open = p.drop-n, p.open[n:]
+	return int64(n)
 }
 
 func (p *pen) Finish(ctx context.Context) (rows.Position, error) {

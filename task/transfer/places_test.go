@@ -142,7 +142,8 @@ func value(column int, v any) string {
 
 func openPostgres(t testing.TB) opened {
 	db := testserver.Database(t)
-	return opened{url: db, entity: "public.orders",
+	return opened{
+		url: db, entity: "public.orders",
 		fill: func(t testing.TB, n int, wide bool) {
 			c := connect(t, db)
 			if _, err := c.Exec(t.Context(), createOrders+"; create temporary table texts (like orders); "+textual("texts")); err != nil {
@@ -181,7 +182,8 @@ func openPostgres(t testing.TB) opened {
 				t.Fatal(err)
 			}
 			return all
-		}}
+		},
+	}
 }
 
 const names = "id,name,amount,at,day,ok,score,note"
@@ -213,7 +215,8 @@ func openSQLite(t testing.TB) opened {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	return opened{url: "sqlite://" + file, entity: "orders",
+	return opened{
+		url: "sqlite://" + file, entity: "orders",
 		fill: func(t testing.TB, n int, wide bool) {
 			tx, err := db.Begin()
 			if err == nil {
@@ -259,20 +262,23 @@ func openSQLite(t testing.TB) opened {
 				t.Fatal(err)
 			}
 			return all
-		}}
+		},
+	}
 }
 
 // openFiles keeps one table in several files, a part each.
 func openFiles(t testing.TB) opened {
 	dir := t.TempDir()
-	return opened{url: "file://" + dir + "/*.csv.gz?as=orders", entity: "orders",
+	return opened{
+		url: "file://" + dir + "/*.csv.gz?as=orders", entity: "orders",
 		fill: func(t testing.TB, n int, wide bool) {
 			const files = 4
 			for i := range files {
 				writeFile(t, filepath.Join(dir, fmt.Sprintf("%d.csv.gz", i)), n*i/files, n*(i+1)/files, wide)
 			}
 		},
-		read: func(t testing.TB) []string { return readFiles(t, dir) }}
+		read: func(t testing.TB) []string { return readFiles(t, dir) },
+	}
 }
 
 func writeFile(t testing.TB, path string, from, to int, wide bool) {

@@ -32,7 +32,8 @@ type database struct {
 func postgresDatabase(t *testing.T) database {
 	o := openPostgres(t)
 	c := connect(t, o.url)
-	return database{o.url,
+	return database{
+		o.url,
 		func(s string) {
 			t.Helper()
 			if _, err := c.Exec(t.Context(), s); err != nil {
@@ -46,7 +47,8 @@ func postgresDatabase(t *testing.T) database {
 				t.Fatalf("%s: %v", q, err)
 			}
 			return deref(all)
-		}}
+		},
+	}
 }
 
 func sqliteDatabase(t *testing.T) database {
@@ -56,7 +58,8 @@ func sqliteDatabase(t *testing.T) database {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	return database{o.url,
+	return database{
+		o.url,
 		func(s string) {
 			t.Helper()
 			if _, err := db.Exec(s); err != nil {
@@ -70,7 +73,8 @@ func sqliteDatabase(t *testing.T) database {
 				t.Fatalf("%s: %v", q, err)
 			}
 			return deref(all)
-		}}
+		},
+	}
 }
 
 func deref(s *string) string {
