@@ -15,8 +15,8 @@ import (
 	"github.com/synclinehq/syncline/rows"
 )
 
-// put encodes a batch and copies it to where the lane writes. Rows that cannot be written
-// are kept as rejects before it returns.
+// put copies a batch to where the lane writes, encoding it while the server takes it in.
+// Rows that cannot be written are kept as rejects before it returns.
 func (l *lane) put(ctx context.Context, b rows.Batch) error {
 	if err := l.refuseOps(b); err != nil {
 		return err
@@ -24,23 +24,30 @@ func (l *lane) put(ctx context.Context, b rows.Batch) error {
 	l.ordinals = b.Ordinals()
 	l.enc.bind(b, l.ordinals)
 	defer l.enc.release()
-	bad, rejects, err := l.encode()
+	c, err := l.code()
+	if err != nil {
+		return err
+	}
+	err = l.savepoint(ctx, func() error { return l.send(ctx, c, 0, l.tuples.len) })
+	refused := refusal(err) != nil
+	if refused {
+		err = c.rest()
+	}
 	if err == nil {
-		err = l.reject(ctx, rejects...)
+		err = l.reject(ctx, c.rejects...)
+	}
+	if refused && err == nil {
+		err = l.halves(ctx, 0, l.tuples.len(), func(n int, why *pgconn.PgError) error { return l.refuse(ctx, c, n, why) })
 	}
 	if err != nil {
 		return err
 	}
 	l.bytes += len(l.tuples.buf)
-	err = l.copy(ctx, 0, l.tuples.len(), func(n int, err *pgconn.PgError) error {
-		i := l.tuples.rows[n]
-		bad = append(bad, i)
-		return l.reject(ctx, l.enc.reject(i, l.ordinals[i], codeOf(err), err.Message))
-	})
-	if err != nil || !l.w.sweeps() {
-		return err
+	l.pending.Superseded += c.superseded
+	if !l.w.sweeps() {
+		return nil
 	}
-	return l.remember(ctx, bad)
+	return l.remember(ctx, c.bad)
 }
 
 // refuseOps: only an upsert knows which row a delete means.
@@ -57,92 +64,11 @@ func (l *lane) refuseOps(b rows.Batch) error {
 	return nil
 }
 
-// encode fills l.tuples and answers with the rows that could not be encoded. Of rows with
-// one key in a batch that replaces, the last one stays.
-func (l *lane) encode() (bad []int, rejects []rows.Reject, err error) {
-	l.tuples.reset()
-	repeated, err := l.repeated(len(l.ordinals))
-	if err != nil {
-		return nil, nil, err
-	}
-	for i, at := range l.ordinals {
-		if repeated != nil && repeated[i] {
-			l.pending.Superseded++
-			continue
-		}
-		r, ok, err := l.encodeRow(i, at)
-		if err != nil {
-			return nil, nil, err
-		}
-		if !ok {
-			bad, rejects = append(bad, i), append(rejects, r)
-		}
-	}
-	return bad, rejects, nil
-}
-
-func (l *lane) encodeRow(i int, ordinal int64) (rows.Reject, bool, error) {
-	if k := l.enc.nullKey(i); k != "" && l.w.target.Disposition != syncline.Append {
-		return l.enc.reject(i, ordinal, rows.CodeNull, fmt.Sprintf("column %q: NULL in the key", k)), false, nil
-	}
-	buf, err := appendRow(l.tuples.buf, l.enc.rows, i)
-	if v, ok := errors.AsType[*pgcopy.ValueError](err); ok {
-		return l.enc.reject(i, ordinal, v.Code, v.Error()), false, nil
-	}
-	if err != nil {
-		return rows.Reject{}, false, err
-	}
-	l.tuples.add(buf, i)
-	return rows.Reject{}, true, nil
-}
-
-// repeated marks the rows of a batch whose key comes again in it; nil when none does, or
-// when something else sorts that out. The order within one batch is known only here.
-func (l *lane) repeated(n int) ([]bool, error) {
-	if l.enc.key == nil || l.w.target.Disposition != syncline.Replace {
-		return nil, nil
-	}
-	var keys []byte
-	ends := make([]int, 0, n)
-	ascending, last := true, []byte(nil)
-	for i := range n {
-		start := len(keys)
-		var err error
-		if keys, err = appendRow(keys, l.enc.key, i); err != nil {
-			if _, ok := errors.AsType[*pgcopy.ValueError](err); !ok {
-				return nil, err
-			}
-			keys = append(keys, fmt.Sprint("row ", i)...) // becomes a reject, and equals none
-		}
-		key := keys[start:]
-		// The order of keys that are read by their index, which need not be compared further.
-		ascending = ascending && (i == 0 || bytes.Compare(last, key) < 0)
-		last, ends = key, append(ends, len(keys))
-	}
-	if ascending {
-		return nil, nil
-	}
-	return repeats(keys, ends), nil
-}
-
-func repeats(keys []byte, ends []int) []bool {
-	var found []bool
-	seen := make(map[string]bool, len(ends))
-	for i := len(ends) - 1; i >= 0; i-- {
-		start := 0
-		if i > 0 {
-			start = ends[i-1]
-		}
-		key := string(keys[start:ends[i]])
-		if seen[key] && found == nil {
-			found = make([]bool, len(ends))
-		}
-		if seen[key] {
-			found[i] = true
-		}
-		seen[key] = true
-	}
-	return found
+// refuse keeps the one row that the server would not take.
+func (l *lane) refuse(ctx context.Context, c *coding, n int, why *pgconn.PgError) error {
+	i := l.tuples.rows[n]
+	c.bad = append(c.bad, i)
+	return l.reject(ctx, l.enc.reject(i, l.ordinals[i], codeOf(why), why.Message))
 }
 
 // reject keeps rows before the commit that passes them.
@@ -154,28 +80,31 @@ func (l *lane) reject(ctx context.Context, rejects ...rows.Reject) error {
 	return l.w.target.Keep(ctx, l.id, rejects)
 }
 
-// copy sends tuples from, …, to-1. When the server refuses a value it refuses all of them,
-// so halves are tried until the row stands alone.
-func (l *lane) copy(ctx context.Context, from, to int, refuse func(n int, err *pgconn.PgError) error) error {
+// halves sends tuples from, …, to-1 again. When the server refuses a value it refuses all
+// that come with it, so halves are tried until the row stands alone.
+func (l *lane) halves(ctx context.Context, from, to int, refuse func(n int, why *pgconn.PgError) error) error {
 	if from == to {
 		return nil
 	}
-	err := l.savepoint(ctx, func() error { return l.send(ctx, from, to) })
-	bad := refusal(err)
+	err := l.savepoint(ctx, func() error {
+		return l.send(ctx, bytes.NewReader(l.tuples.slice(from, to)), from, func() int { return to })
+	})
+	why := refusal(err)
 	switch {
-	case bad == nil:
+	case why == nil:
 		return err
 	case to-from == 1:
-		return refuse(from, bad)
+		return refuse(from, why)
 	}
 	mid := (from + to) / 2
-	if err := l.copy(ctx, from, mid, refuse); err != nil {
+	if err := l.halves(ctx, from, mid, refuse); err != nil {
 		return err
 	}
-	return l.copy(ctx, mid, to, refuse)
+	return l.halves(ctx, mid, to, refuse)
 }
 
-func (l *lane) send(ctx context.Context, from, to int) error {
+// send copies a stream of tuples, which number from, …, to-1 when it has been read.
+func (l *lane) send(ctx context.Context, tuples io.Reader, from int, to func() int) error {
 	into, columns := l.w.stage.quoted(), l.w.shape.names()
 	switch {
 	case !l.w.direct:
@@ -183,31 +112,30 @@ func (l *lane) send(ctx context.Context, from, to int) error {
 	case l.w.target.Disposition == syncline.Append:
 		into = l.w.name.quoted()
 	}
-	tag, err := copyIn(ctx, l.conn, into, columns, l.enc.rows.Binary(), l.tuples.slice(from, to))
+	tag, err := copyIn(ctx, l.conn, into, columns, l.enc.rows.Binary(), tuples)
 	if err != nil {
 		return err
 	}
-	if tag.RowsAffected() != int64(to-from) {
-		return fmt.Errorf("%d rows were sent to %s, %d arrived", to-from, into, tag.RowsAffected())
+	if sent := to() - from; tag.RowsAffected() != int64(sent) {
+		return fmt.Errorf("%d rows were sent to %s, %d arrived", sent, into, tag.RowsAffected())
 	}
 	if l.w.direct {
 		l.pending.Inserted += tag.RowsAffected()
 		return nil
 	}
-	for _, i := range l.tuples.rows[from:to] {
+	for _, i := range l.tuples.rows[from:to()] {
 		l.staged = append(l.staged, l.ordinals[i])
 	}
 	return nil
 }
 
-func copyIn(ctx context.Context, conn *pgx.Conn, into string, columns []string, binary bool, data []byte) (pgconn.CommandTag, error) {
+func copyIn(ctx context.Context, conn *pgx.Conn, into string, columns []string, binary bool, tuples io.Reader) (pgconn.CommandTag, error) {
 	sql := "copy " + into + " (" + list("", columns) + ") from stdin"
-	var stream io.Reader = bytes.NewReader(data)
 	if binary {
 		sql += " (format binary)"
-		stream = io.MultiReader(bytes.NewReader(pgcopy.Header), stream, bytes.NewReader(pgcopy.Trailer))
+		tuples = io.MultiReader(bytes.NewReader(pgcopy.Header), tuples, bytes.NewReader(pgcopy.Trailer))
 	}
-	return conn.PgConn().CopyFrom(ctx, stream, sql)
+	return conn.PgConn().CopyFrom(ctx, tuples, sql)
 }
 
 // savepoint runs do so that an error of the server's leaves the transaction alive.
@@ -252,6 +180,6 @@ func (l *lane) remember(ctx context.Context, bad []int) error {
 	if n == 0 {
 		return nil
 	}
-	_, err := copyIn(ctx, l.conn, l.w.stage.quoted(), l.w.shape.key, l.enc.key.Binary(), buf)
+	_, err := copyIn(ctx, l.conn, l.w.stage.quoted(), l.w.shape.key, l.enc.key.Binary(), bytes.NewReader(buf))
 	return err
 }
