@@ -63,10 +63,14 @@ var hangers = map[string]struct{ make, look, want string }{
 ("name 3")`},
 	"view with columns of another": {"create view v as select p.name, 1 as one from people p", "select count(*) from v", "(3)"},
 	"materialized view":            {"create materialized view v as select name from people", "select relkind from pg_class where relname = 'v'", "(m)"},
-	"foreign key to it": {"create table pets (id int, person bigint references people); insert into pets values (1, 1)",
-		"select person from pets join people on people.id = person", "(1)"},
-	"foreign key of it": {"create table names (name text primary key); insert into names select 'name ' || n from generate_series(0, 9) n; alter table people add foreign key (name) references names",
-		"select count(*) from pg_constraint where conrelid = 'people'::regclass and contype = 'f'", "(1)"},
+	"foreign key to it": {
+		"create table pets (id int, person bigint references people); insert into pets values (1, 1)",
+		"select person from pets join people on people.id = person", "(1)",
+	},
+	"foreign key of it": {
+		"create table names (name text primary key); insert into names select 'name ' || n from generate_series(0, 9) n; alter table people add foreign key (name) references names",
+		"select count(*) from pg_constraint where conrelid = 'people'::regclass and contype = 'f'", "(1)",
+	},
 	"trigger": {`create table log (n bigint); create function note() returns trigger language plpgsql as 'begin insert into log values (new.id); return new; end';
 		create trigger t after insert on people for each row execute function note()`, "select n from log", "(2)\n(3)"},
 	"publication":    {"create publication p for table people", "select tablename from pg_publication_tables where pubname = 'p'", "(people)"},
@@ -75,8 +79,10 @@ var hangers = map[string]struct{ make, look, want string }{
 	"owned sequence": {"create sequence s owned by people.id", "select count(*) from pg_class where relname = 's'", "(1)"},
 	"identity":       {"alter table people alter id add generated always as identity (start 100)", "select is_identity from information_schema.columns where column_name = 'id' and table_name = 'people'", "(YES)"},
 	"inheritance":    {"create table more () inherits (people)", "select inhparent::regclass from pg_inherits", "(people)"},
-	"row type": {"create function f(people) returns text language sql as 'select $1.name'",
-		"select f(p) from people p where id = 2", `("name 2")`},
+	"row type": {
+		"create function f(people) returns text language sql as 'select $1.name'",
+		"select f(p) from people p where id = 2", `("name 2")`,
+	},
 	"column of its type": {"create table holder (p people)", "select count(*) from pg_attribute where atttypid = 'people'::regtype", "(1)"},
 	"statistics":         {"create statistics st on id, name from people", "select count(*) from pg_statistic_ext", "(1)"},
 	"another column":     {"alter table people add note text; update people set note = 'kept' where id = 1", "select note from people where id = 1", "(kept)"},
@@ -110,8 +116,10 @@ func TestReplaceKeepsWhatHangsOnTheTable(t *testing.T) {
 // A merge leaves alone what did not change, and tells apart what only looks equal.
 func TestMergeWritesOnlyWhatDiffers(t *testing.T) {
 	p := newPlace(t)
-	f := feed{key: []string{"id"}, fields: []arrow.Field{{Name: "id", Type: ints}, {Name: "n", Type: texts, Nullable: true}, {Name: "doc", Type: texts, Nullable: true}},
-		rows: [][]string{{"1", "1.0", "{}"}, {"2", "2.0", "{}"}, {"3", null, null}, {"4", "4", "{}"}}}
+	f := feed{
+		key: []string{"id"}, fields: []arrow.Field{{Name: "id", Type: ints}, {Name: "n", Type: texts, Nullable: true}, {Name: "doc", Type: texts, Nullable: true}},
+		rows: [][]string{{"1", "1.0", "{}"}, {"2", "2.0", "{}"}, {"3", null, null}, {"4", "4", "{}"}},
+	}
 	p.exec(t, "create table things (id bigint primary key, n numeric, doc json)")
 	p.exec(t, "create view v as select * from things")
 	for i := range f.fields[1:] {

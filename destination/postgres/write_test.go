@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -24,8 +25,12 @@ func TestRowsThatTheTargetRefuses(t *testing.T) {
 		create trigger t before insert or update on people for each row execute function no()`)
 	for _, how := range []syncline.Disposition{syncline.Append, syncline.Upsert} {
 		p.exec(t, "truncate people")
-		f := feed{key: []string{"id"}, fields: []arrow.Field{{Name: "id", Type: ints}, {Name: "name", Type: texts, Nullable: true},
-			{Name: "town", Type: texts, Nullable: true}, {Name: "age", Type: arrow.PrimitiveTypes.Int16, Nullable: true}}}
+		f := feed{key: []string{"id"}, fields: []arrow.Field{
+			{Name: "id", Type: ints},
+			{Name: "name", Type: texts, Nullable: true},
+			{Name: "town", Type: texts, Nullable: true},
+			{Name: "age", Type: arrow.PrimitiveTypes.Int16, Nullable: true},
+		}}
 		f.fields[1].Metadata = arrow.NewMetadata([]string{"native"}, []string{"pg:character varying(12)"})
 		f.fields[1].Nullable = false
 		for n := range 100 {
@@ -297,8 +302,10 @@ func TestRepeatsWithinABatch(t *testing.T) {
 
 func TestEncodableKeysThatAreEqual(t *testing.T) {
 	p := newPlace(t)
-	f := feed{key: []string{"n"}, fields: []arrow.Field{rows.Field("n", texts, false, "pg:numeric"), {Name: "v", Type: texts}},
-		rows: [][]string{{"1.0", "first"}, {"1.00", "second"}, {"2", "x"}}}
+	f := feed{
+		key: []string{"n"}, fields: []arrow.Field{rows.Field("n", texts, false, "pg:numeric"), {Name: "v", Type: texts}},
+		rows: [][]string{{"1.0", "first"}, {"1.00", "second"}, {"2", "x"}},
+	}
 	p.mustLoad(t, "numbers", f)
 	p.shows(t, "select count(*) from numbers", "(2)")
 	f.rows = [][]string{{"2.0", "x"}}
@@ -363,5 +370,27 @@ func TestCheck(t *testing.T) {
 	got = levels(strings.Replace(pg.url, "postgres@", "nobody@", 1))
 	if want := []string{"connection ok", "writable ok", `schema "public" fail`, "temporary tables fail", "durability warn"}; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
+	}
+}
+
+// A batch full of bad rows does not pile up rejects, and ends when they are too many.
+func TestManyRejectsInABatch(t *testing.T) {
+	p := newPlace(t)
+	f := numbered(0, 3*keepAt+7)
+	for i := range f.rows {
+		f.rows[i][1] = "nul\x00"
+	}
+	f.rows[5][1] = "good"
+	l, _ := p.mustLoad(t, "people", f)
+	if l.sum.Rejected != int64(len(f.rows)-1) || len(l.kept) != len(f.rows)-1 || l.sum.Inserted != 1 {
+		t.Errorf("%+v, %d kept", l.sum, len(l.kept))
+	}
+	tooMany := errors.New("too many")
+	calls := 0
+	_, _, err := p.load(t, "people", f, func(to *destination.Target) {
+		to.Keep = func(context.Context, string, []rows.Reject) error { calls++; return tooMany }
+	})
+	if !errors.Is(err, tooMany) || calls != 1 {
+		t.Errorf("after %d calls: %v", calls, err)
 	}
 }

@@ -43,8 +43,10 @@ func (d *database) Open(ctx context.Context, t destination.Target) (destination.
 	if err := checkTarget(t); err != nil {
 		return nil, err
 	}
-	w := &writer{db: d, target: t, name: n, stage: stageName(n.schema, t.Fence.Stream, t.Load),
-		cp: checkpointsIn(n.schema), stream: t.Fence.Stream, token: t.Fence.Token}
+	w := &writer{
+		db: d, target: t, name: n, stage: stageName(n.schema, t.Fence.Stream, t.Load),
+		cp: checkpointsIn(n.schema), stream: t.Fence.Stream, token: t.Fence.Token,
+	}
 	if err := w.look(ctx); err != nil {
 		_ = w.Close()
 		return nil, err
@@ -192,7 +194,7 @@ func (w *writer) mark(ctx context.Context, tx pgx.Tx, f fence, have *table) ([]b
 	if f.Mark == nil {
 		return nil, nil
 	}
-	why := ""
+	var why string
 	switch {
 	case have == nil:
 		why = "is gone"
