@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 // at work on the first rows while the last ones are encoded; the tuples stay, in case they
 // must be sent again in parts.
 type coding struct {
+	ctx        context.Context // of the one call to put
 	l          *lane
 	repeated   []bool // rows to leave out, since their key comes again
 	next       int    // row of the batch
@@ -22,23 +24,27 @@ type coding struct {
 	bad        []int  // rows that were refused
 	rejects    []rows.Reject
 	superseded int64
+	err        error // why it cannot go on; COPY reports only that its input broke off
 }
+
+// keepAt bounds how many rejects, with their samples, wait to be kept.
+const keepAt = 500
 
 var _ io.Reader = (*coding)(nil)
 
 // code begins a batch.
-func (l *lane) code() (*coding, error) {
+func (l *lane) code(ctx context.Context) (*coding, error) {
 	l.tuples.reset()
 	repeated, err := l.repeated(len(l.ordinals))
-	return &coding{l: l, repeated: repeated}, err
+	return &coding{ctx: ctx, l: l, repeated: repeated}, err
 }
 
 // Read encodes as much as is asked for.
 func (c *coding) Read(p []byte) (int, error) {
 	t := &c.l.tuples
 	for len(t.buf)-c.handed < len(p) && c.next < len(c.l.ordinals) {
-		if err := c.row(); err != nil {
-			return 0, err
+		if c.err = c.row(); c.err != nil {
+			return 0, c.err
 		}
 	}
 	if c.handed == len(t.buf) {
@@ -68,13 +74,11 @@ func (c *coding) row() error {
 		return nil
 	}
 	if k := l.enc.nullKey(i); k != "" && l.w.target.Disposition != syncline.Append {
-		c.reject(i, rows.CodeNull, fmt.Sprintf("column %q: NULL in the key", k))
-		return nil
+		return c.reject(i, rows.CodeNull, fmt.Sprintf("column %q: NULL in the key", k))
 	}
 	buf, err := appendRow(l.tuples.buf, l.enc.rows, i)
 	if v, ok := errors.AsType[*pgcopy.ValueError](err); ok {
-		c.reject(i, v.Code, v.Error())
-		return nil
+		return c.reject(i, v.Code, v.Error())
 	}
 	if err == nil {
 		l.tuples.add(buf, i)
@@ -82,9 +86,20 @@ func (c *coding) row() error {
 	return err
 }
 
-func (c *coding) reject(i int, code, why string) {
+func (c *coding) reject(i int, code, why string) error {
 	c.bad = append(c.bad, i)
 	c.rejects = append(c.rejects, c.l.enc.reject(i, c.l.ordinals[i], code, why))
+	if len(c.rejects) < keepAt {
+		return nil
+	}
+	return c.keep()
+}
+
+// keep hands over the rejects so far.
+func (c *coding) keep() error {
+	err := c.l.reject(c.ctx, c.rejects...)
+	c.rejects = nil
+	return err
 }
 
 // repeated marks the rows of a batch whose key comes again in it; nil when none does, or

@@ -24,17 +24,20 @@ func (l *lane) put(ctx context.Context, b rows.Batch) error {
 	l.ordinals = b.Ordinals()
 	l.enc.bind(b, l.ordinals)
 	defer l.enc.release()
-	c, err := l.code()
+	c, err := l.code(ctx)
 	if err != nil {
 		return err
 	}
 	err = l.savepoint(ctx, func() error { return l.send(ctx, c, 0, l.tuples.len) })
+	if c.err != nil {
+		return c.err
+	}
 	refused := refusal(err) != nil
 	if refused {
 		err = c.rest()
 	}
 	if err == nil {
-		err = l.reject(ctx, c.rejects...)
+		err = c.keep()
 	}
 	if refused && err == nil {
 		err = l.halves(ctx, 0, l.tuples.len(), func(n int, why *pgconn.PgError) error { return l.refuse(ctx, c, n, why) })

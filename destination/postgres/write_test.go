@@ -394,3 +394,14 @@ func TestManyRejectsInABatch(t *testing.T) {
 		t.Errorf("after %d calls: %v", calls, err)
 	}
 }
+
+// A column that only the target has must be able to do without a value.
+func TestColumnThatCannotBeLeftOut(t *testing.T) {
+	p := newPlace(t)
+	p.exec(t, "create table people (id bigint primary key, name text, note text not null)")
+	_, err := p.start(t, "people", numbered(0, 1))
+	s, ok := errors.AsType[*destination.SchemaChange](err)
+	if !ok || s.Column != "note" || s.Source != "" || !strings.Contains(err.Error(), "no default") {
+		t.Errorf("%v", err)
+	}
+}

@@ -164,6 +164,11 @@ func TestStatementErrors(t *testing.T) {
 			t.Errorf("%s: %s, want %s", statement, got, want)
 		}
 	}
+	_, err = conn.Exec(t.Context(), "do $$ begin raise exception 'No space left on device' using errcode = '53100'; end $$")
+	full, ok := errors.AsType[*syncline.Error](pgurl.Error(t.Context(), syncline.ClassDestination, err, "write"))
+	if !ok || full.Code != syncline.ResourceExhausted || full.Reason != "no_space" || !full.Retryable || full.Hint == "" {
+		t.Errorf("disk full: %#v", full)
+	}
 	_, err = conn.Exec(t.Context(), "select pg_terminate_backend(pg_backend_pid())")
 	e, ok := errors.AsType[*syncline.Error](pgurl.Error(t.Context(), syncline.ClassSource, err, "try"))
 	if !ok || !e.Retryable || e.Class != syncline.ClassNetwork || !pgurl.Lost(err) {
