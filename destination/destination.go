@@ -178,5 +178,8 @@ func (e *SchemaChange) Error() string {
 	if e.Target == "" {
 		return fmt.Sprintf("%s has no column %q (%s), and columns: freeze forbids to add it", e.Table, e.Column, e.Source)
 	}
+	if e.Source == "" {
+		return fmt.Sprintf("column %q of %s is %s and has no default, the source does not have it", e.Column, e.Table, e.Target)
+	}
 	return fmt.Sprintf("column %q of %s is %s, the source has %s", e.Column, e.Table, e.Target, e.Source)
 }
