@@ -4,6 +4,8 @@ GO      ?= go
 SUDO    := $(if $(filter 0,$(shell id -u)),,sudo)
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOBIN   := $(or $(shell $(GO) env GOBIN),$(shell $(GO) env GOPATH)/bin)
+# Where goroutines share memory that is ours to get wrong.
+RACE    := ./ledger ./engine ./store/... ./task/... ./rows ./app ./client ./dialect/...
 PGBIN   := $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb) $(shell command -v initdb))
 
 .DEFAULT_GOAL := help
@@ -22,8 +24,8 @@ test: test-tools ## everything but the race detector; installs PostgreSQL from t
 	$(GO) vet ./...
 	CI=$(or $(CI),true) $(GO) test -timeout 20m ./...
 
-race: test-tools ## the same under the race detector, without the long loops
-	CI=$(or $(CI),true) CGO_ENABLED=1 $(GO) test -race -short -timeout 20m ./...
+race: test-tools ## under the race detector, without the long loops; RACE=./... for all packages
+	CI=$(or $(CI),true) CGO_ENABLED=1 $(GO) test -race -short -p 1 -timeout 20m $(RACE)
 
 lint: ## format and lint gate (golangci-lint, built on first use)
 	@test -x $(GOBIN)/golangci-lint || $(GO) install $(LINT)
