@@ -63,6 +63,7 @@ const checkpointed = "set seq = $4 + 1"
 
 // A commit whose answer was lost is looked up: what has landed is not written again.
 func TestAnswerOfACommitIsLost(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	for _, how := range []syncline.Disposition{syncline.Append, syncline.Upsert, syncline.Replace} {
 		t.Run(string(how), func(t *testing.T) {
@@ -119,6 +120,7 @@ func (f feed) of(how syncline.Disposition) feed {
 // A commit that did not arrive is not taken for one: the step fails as retryable, and the
 // next attempt goes on at the last checkpoint.
 func TestCommitIsLost(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	b := &breaker{after: checkpointed, before: true}
 	l, err := p.startIn(t, b.env(), "people", numbered(0, 50), upsert)
@@ -139,6 +141,7 @@ func TestCommitIsLost(t *testing.T) {
 
 // A publish whose answer was lost was done once, and says so as if nothing had happened.
 func TestAnswerOfAPublishIsLost(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	for _, before := range []bool{false, true} {
 		p.anew(t)
@@ -202,6 +205,7 @@ func (c *stopping) Write(p []byte) (int, error) {
 
 // The holder is stopped within COPY into a table with a key that its successor needs.
 func TestHolderIsStoppedWithinCopy(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	for _, how := range []syncline.Disposition{syncline.Append, syncline.Upsert, syncline.Replace} {
 		t.Run(string(how), func(t *testing.T) {
@@ -234,6 +238,7 @@ func TestHolderIsStoppedWithinCopy(t *testing.T) {
 
 // The holder is stopped within Publish, with the target locked.
 func TestHolderIsStoppedWithinPublish(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.mustLoad(t, "people", numbered(0, 3))
 	f := numbered(0, 50)
@@ -271,6 +276,7 @@ func TestHolderIsStoppedWithinPublish(t *testing.T) {
 
 // Many first writers at once make one checkpoint table.
 func TestFirstWritersRace(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	for range 3 {
 		p.exec(t, "drop schema if exists new cascade")
@@ -316,6 +322,7 @@ func TestCancelWithinPublish(t *testing.T) {
 }
 
 func TestServerIsGone(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	l, err := p.start(t, "people", numbered(0, 5))
 	if err == nil {
@@ -333,6 +340,7 @@ func TestServerIsGone(t *testing.T) {
 }
 
 func TestPasswordNeverShows(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	doc := strings.Replace(p.url, "postgres@", "nobody:canary@", 1)
 	_, err := (&place{url: doc}).tryOpen(t, env())
@@ -344,6 +352,7 @@ func TestPasswordNeverShows(t *testing.T) {
 // Where no session can be ended, the token alone refuses the older holder: at a commit of
 // rows, at Publish, at Discard and at a new part.
 func TestTokenAlone(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	old, err := p.start(t, "people", numbered(0, 5))
 	if err != nil {
@@ -382,6 +391,7 @@ func TestTokenAlone(t *testing.T) {
 
 // A newer holder that comes while Publish is under way is noticed by its last statement.
 func TestTokenMovesWithinPublish(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.mustLoad(t, "people", numbered(0, 3))
 	l, err := p.start(t, "people", numbered(0, 5))

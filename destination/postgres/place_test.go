@@ -166,8 +166,9 @@ func (p *place) LoseStagedRow(t testing.TB) {
 }
 
 func TestDestination(t *testing.T) {
+	p := newPlace(t)
 	destinationtest.Run(t, destinationtest.Fixture{
-		New: func(t testing.TB) destinationtest.Place { return newPlace(t) },
+		New: func(t testing.TB) destinationtest.Place { p.anew(t); return p },
 		Refuses: map[string]string{
 			"text 8": rows.CodeEncoding, // a NUL byte, which no text of PostgreSQL can hold
 		},

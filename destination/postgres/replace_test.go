@@ -38,6 +38,7 @@ union all select 'column ' || column_name || ' ' || data_type || ' ' || is_nulla
 union all select 'comment ' || obj_description('people'::regclass)`
 
 func TestReplaceByNameKeepsWhatBelongsToTheName(t *testing.T) {
+	t.Parallel()
 	pg := newServer(t)
 	pg.exec(t, dress)
 	before := pg.text(t, "select string_agg(r, E'\n' order by r) from ("+dressedSQL+") v")
@@ -93,6 +94,7 @@ var hangers = map[string]struct{ make, look, want string }{
 }
 
 func TestReplaceKeepsWhatHangsOnTheTable(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	for what, h := range hangers {
 		t.Run(what, func(t *testing.T) {
@@ -115,6 +117,7 @@ func TestReplaceKeepsWhatHangsOnTheTable(t *testing.T) {
 
 // A merge leaves alone what did not change, and tells apart what only looks equal.
 func TestMergeWritesOnlyWhatDiffers(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	f := feed{
 		key: []string{"id"}, fields: []arrow.Field{{Name: "id", Type: ints}, {Name: "n", Type: texts, Nullable: true}, {Name: "doc", Type: texts, Nullable: true}},
@@ -139,6 +142,7 @@ func TestMergeWritesOnlyWhatDiffers(t *testing.T) {
 }
 
 func TestMergeOfATableWithoutKey(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	f := numbered(0, 3)
 	f.key = nil
@@ -151,6 +155,7 @@ func TestMergeOfATableWithoutKey(t *testing.T) {
 
 // A column that a view shows cannot change its type: that is said, and nothing is done.
 func TestWideningUnderAView(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.exec(t, "create table people (id bigint primary key, name varchar(10)); create view v as select name from people; insert into people values (1, 'a')")
 	_, _, err := p.load(t, "people", numbered(1, 3))
@@ -161,6 +166,7 @@ func TestWideningUnderAView(t *testing.T) {
 }
 
 func TestRulesOfTheTargetAreNamed(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	for what, c := range map[string]struct{ ddl, says string }{
 		"check":  {"alter table people add constraint tiny check (id < 3)", `constraint "tiny"`},
@@ -186,6 +192,7 @@ func TestRulesOfTheTargetAreNamed(t *testing.T) {
 // Readers see the old rows until the new ones are there, and wait for no more than the
 // rename; one that holds on to the table for long is waited for.
 func TestReplaceWaitsForReaders(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.mustLoad(t, "people", numbered(0, 2))
 	reader := placeAt(t, p.url)
@@ -230,6 +237,7 @@ func waitFor(t testing.TB, p *place, sql, want string) {
 
 // Columns stand where they stood, and what the target allowed it still allows.
 func TestReplaceKeepsOrderAndNullability(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.exec(t, "create table people (name text not null, id bigint primary key, age int)")
 	f := people([]string{"1", null, "30"})
@@ -241,6 +249,7 @@ func TestReplaceKeepsOrderAndNullability(t *testing.T) {
 }
 
 func TestViewIsNoTarget(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.exec(t, "create view people as select 1::bigint as id, 'x' as name")
 	_, err := p.start(t, "people", numbered(0, 1))
@@ -251,6 +260,7 @@ func TestViewIsNoTarget(t *testing.T) {
 
 // Another role's table is merged when the role may write it, for it may not drop it.
 func TestReplaceOfAnothersTable(t *testing.T) {
+	t.Parallel()
 	pg := newServer(t)
 	pg.exec(t, `create role loader login; grant create, usage on schema public to loader;
 		create table people (id bigint primary key, name text); grant all on people to loader`)
@@ -260,6 +270,7 @@ func TestReplaceOfAnothersTable(t *testing.T) {
 }
 
 func TestMassDeleteByKeyNotByNumber(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.mustLoad(t, "people", numbered(0, 2000))
 	_, _, err := p.load(t, "people", numbered(5000, 7000))

@@ -17,6 +17,7 @@ import (
 
 // Rows that break a rule of the target are found one by one; the others land.
 func TestRowsThatTheTargetRefuses(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.exec(t, `create table towns (name text primary key); insert into towns values ('here');
 		create table people (id bigint primary key check (id % 40 <> 0), name varchar(12) not null, town text references towns deferrable initially deferred,
@@ -57,6 +58,7 @@ func TestRowsThatTheTargetRefuses(t *testing.T) {
 
 // The last row of a key wins even when rows before and after it are refused.
 func TestUpsertOrderOverRefusals(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.exec(t, "create table people (id bigint primary key, name text check (name <> 'bad'))")
 	l, _ := p.mustLoad(t, "people", people(
@@ -68,6 +70,7 @@ func TestUpsertOrderOverRefusals(t *testing.T) {
 }
 
 func TestUpsertNeedsAUniqueIndex(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.exec(t, "create table people (id bigint, name text)")
 	_, err := p.start(t, "people", numbered(0, 1), upsert)
@@ -89,6 +92,7 @@ func TestUpsertNeedsAUniqueIndex(t *testing.T) {
 // Upsert into what people made: partitions, an identity, a domain, a generated column,
 // rows of their own.
 func TestUpsertIntoTablesOfOthers(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	for what, ddl := range map[string]string{
 		"partitions":    "create table people (id bigint primary key, name text) partition by range (id); create table low partition of people for values from (0) to (3); create table high partition of people for values from (3) to (1000)",
@@ -121,6 +125,7 @@ func TestUpsertIntoTablesOfOthers(t *testing.T) {
 
 // A trigger that keeps rows out is no success.
 func TestSwallowedRows(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.exec(t, `create table people (id bigint primary key, name text);
 		create function skip() returns trigger language plpgsql as 'begin if new.id = 2 then return null; end if; return new; end';
@@ -137,6 +142,7 @@ func TestSwallowedRows(t *testing.T) {
 
 // Triggers run under the search path that the role has, not under ours.
 func TestTriggersFindTheirTables(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.exec(t, `create table people (id bigint primary key, name text); create table log (n bigint);
 		create function note() returns trigger language plpgsql as 'begin insert into log values (new.id); return new; end';
@@ -156,6 +162,7 @@ var natives = map[string]string{
 }
 
 func TestNativeTypesAreRestored(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.exec(t, "create type public.mood as enum ('sad', 'happy'); create type public.pair as (a int, b text)")
 	for _, how := range []syncline.Disposition{syncline.Replace, syncline.Upsert} {
@@ -181,6 +188,7 @@ func TestNativeTypesAreRestored(t *testing.T) {
 
 // A type that is not here lands as text, and again on the next load.
 func TestTypesThatAreNotHere(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	f := people([]string{"1", "happy"})
 	f.fields[1] = rows.Field("name", texts, true, "pg:public.mood")
@@ -191,6 +199,7 @@ func TestTypesThatAreNotHere(t *testing.T) {
 }
 
 func TestMarkKnowsItsTable(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	for what, c := range map[string]struct {
 		do   string
@@ -235,6 +244,7 @@ func TestMarkKnowsItsTable(t *testing.T) {
 
 // Widening for an incremental load rewrites the table, which is still the one of the mark.
 func TestMarkOutlivesWidening(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	f := numbered(0, 3)
 	f.fields[0].Type = arrow.PrimitiveTypes.Int32
@@ -253,6 +263,7 @@ func TestMarkOutlivesWidening(t *testing.T) {
 // Rows that were rejected are in the source: a sweep leaves them, and where their key is
 // not known it does not sweep at all.
 func TestSweepSparesRejectedRows(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.exec(t, "create table people (id bigint primary key, name text check (name <> 'bad')); insert into people values (1, 'a'), (2, 'b'), (3, 'c'), (4, 'd')")
 	hard := func(to *destination.Target) { to.Disposition, to.Deletes = syncline.Upsert, syncline.DeletesHard }
@@ -288,6 +299,7 @@ func TestSweepSparesRejectedRows(t *testing.T) {
 
 // Repeats of a key within one batch too, where the database would not know the order.
 func TestRepeatsWithinABatch(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	f := numbered(0, 300)
 	for i := 0; i < 300; i += 3 {
@@ -301,6 +313,7 @@ func TestRepeatsWithinABatch(t *testing.T) {
 }
 
 func TestEncodableKeysThatAreEqual(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	f := feed{
 		key: []string{"n"}, fields: []arrow.Field{rows.Field("n", texts, false, "pg:numeric"), {Name: "v", Type: texts}},
@@ -317,6 +330,7 @@ func TestEncodableKeysThatAreEqual(t *testing.T) {
 }
 
 func TestDeletesNeedUpsert(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	l, err := p.start(t, "people", numbered(0, 1))
 	if err != nil {
@@ -338,6 +352,7 @@ func TestDeletesNeedUpsert(t *testing.T) {
 }
 
 func TestWindowNeedsATime(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.mustLoad(t, "people", numbered(0, 3))
 	_, _, err := p.load(t, "people", numbered(0, 3), func(to *destination.Target) { to.Window, to.Cursor = &syncline.Window{}, "id" })
@@ -347,6 +362,7 @@ func TestWindowNeedsATime(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
+	t.Parallel()
 	pg := newServer(t)
 	pg.exec(t, "create role nobody login; revoke all on schema public from public; revoke temporary on database postgres from public")
 	levels := func(url string) (found []string) {
@@ -375,6 +391,7 @@ func TestCheck(t *testing.T) {
 
 // A batch full of bad rows does not pile up rejects, and ends when they are too many.
 func TestManyRejectsInABatch(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	f := numbered(0, 3*keepAt+7)
 	for i := range f.rows {
@@ -397,6 +414,7 @@ func TestManyRejectsInABatch(t *testing.T) {
 
 // A column that only the target has must be able to do without a value.
 func TestColumnThatCannotBeLeftOut(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	p.exec(t, "create table people (id bigint primary key, name text, note text not null)")
 	_, err := p.start(t, "people", numbered(0, 1))
