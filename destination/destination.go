@@ -42,6 +42,24 @@ type Accepter interface {
 	Accepts(ctx context.Context, t Target) []rows.Format
 }
 
+// Corrector is a Destination that can put right what a load has taken already, so that a
+// source may be resumed that has no order to go on by.
+type Corrector interface {
+	// Corrects reports whether, for this target, of rows that repeat a key the one written
+	// last stays, as often as they repeat and in whichever parts, and whether rows that a
+	// census (rows.Batch.Census) does not name are gone at Publish, where the disposition
+	// has rows go at all. Such rows are counted as superseded.
+	Corrects(t Target) bool
+}
+
+// Joiner is a Writer that a helper can use beside the one who took the stream over.
+type Joiner interface {
+	// Join takes the place of Takeover for a helper, which holds single parts under tokens
+	// of its own and nothing else: it changes nothing. Fence.Token is the run's token.
+	// ErrLeaseLost when the stream is in newer hands or another load's.
+	Join(ctx context.Context) error
+}
+
 // Target is one entity of one run, on its way in.
 type Target struct {
 	Entity source.Entity // schema and key as the pipeline wants them

@@ -33,6 +33,15 @@ const (
 	Delete
 )
 
+// Census says that a batch does not bring rows but names those that are there.
+type Census uint8
+
+const (
+	NoCensus     Census = iota
+	CensusBegins        // what an earlier census of this load has named is forgotten
+	CensusGoesOn
+)
+
 // Batch is a bounded number of rows on their way. It is owned by the reader until it is
 // yielded, then by whoever received it, until Release is called once; after that nobody
 // may touch it.
@@ -41,6 +50,10 @@ type Batch struct {
 	Record arrow.RecordBatch // Format Arrow; columns in the order of Entity.Schema
 	Raw    []byte            // other formats: whole rows only
 	Ops    []Op              // nil: all Put; else one per row
+	// Census: the rows hold the entity's key columns only, in the order of Entity.Key, and
+	// name rows that the source has now; they are not read a second time and count for
+	// nothing. When the part that brings a census is done, what it does not name is gone.
+	Census Census
 	// Rows counts the rows in Record or Raw. Bytes is their size as the source saw it.
 	// Requests and Filtered count since the last batch.
 	Rows, Bytes, Requests, Filtered int64
@@ -57,7 +70,12 @@ type Batch struct {
 
 // Read is how many rows the source read for this batch: those in it, those it rejected
 // and those it filtered.
-func (b *Batch) Read() int64 { return b.Rows + int64(len(b.Rejects)) + b.Filtered }
+func (b *Batch) Read() int64 {
+	if b.Census != NoCensus {
+		return 0
+	}
+	return b.Rows + int64(len(b.Rejects)) + b.Filtered
+}
 
 // Ordinals are the ordinals in the part of the rows in Record or Raw, in order: they count
 // from First and leave out those of Rejects.

@@ -88,6 +88,9 @@ type Query struct {
 	Window *syncline.Window
 	// SplitByKey asks for key ranges even where they cost more.
 	SplitByKey bool
+	// Corrects: the destination can put right what it has taken already (see
+	// destination.Corrector), so a read need not be in the order of a key to be resumed.
+	Corrects bool
 	// Parallel is how many parts may be read side by side; at least 1.
 	Parallel int
 }
@@ -96,7 +99,8 @@ type Query struct {
 type Resume string
 
 const (
-	// ResumeByPart: each part goes on from its last Next, under a new snapshot.
+	// ResumeByPart: each part goes on from its last Next, under a new snapshot. If the
+	// source is a Resumer, it is shown the plan first.
 	ResumeByPart Resume = "by_part"
 	// ResumeRestart: what was read cannot be continued; the entity starts anew.
 	ResumeRestart Resume = "restart"
@@ -123,6 +127,19 @@ type Part struct {
 	ID     string `json:"id"`               // stable, short: "0", "0001", "2024-01.csv"
 	Bounds []byte `json:"bounds,omitempty"` // opaque to all but the source
 	Rows   int64  `json:"rows"`             // estimate, -1 unknown
+	// After: the part is begun only when all parts without it are done; its rows supersede
+	// theirs.
+	After bool `json:"after,omitempty"`
+}
+
+// Resumer is a Source that wants to see a plan again before it is gone on with: rows that
+// were read under an older snapshot may have changed, moved or gone since.
+type Resumer interface {
+	// GoOn fixes a new snapshot, and amends p so that, when all its parts are done, the
+	// load holds what that snapshot shows. at says how far the parts had come. Parts keep
+	// their IDs and stay in the plan; a part that is no longer needed ends at once. An
+	// error with reason "plan_void" says that only a new plan can be read.
+	GoOn(ctx context.Context, q Query, p Plan, at map[string]rows.Position) (Plan, error)
 }
 
 // Formatter is a Source that can yield raw formats beside Arrow, cheapest first.

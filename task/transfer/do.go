@@ -114,10 +114,10 @@ func (t *transfer) load(ctx context.Context, anew bool) error {
 		return t.published(at)
 	}
 	t.memo = recall(t.call.Task.Memo, t.call.Run.Load)
-	goesOn, why := t.memo.goesOn(at, t.shape, t.format)
+	goesOn, why := t.memo.goesOn(at, t.shape, t.order.query)
 	switch {
 	case mine && goesOn && !anew:
-		t.saysResumed(at)
+		err = t.goOn(ctx, at)
 	default:
 		if mine && len(at.Parts) > 0 {
 			err = t.restart(ctx, &at, why, anew)
@@ -131,6 +131,22 @@ func (t *transfer) load(ctx context.Context, anew bool) error {
 		return err
 	}
 	return t.complete(ctx, at)
+}
+
+// goOn takes up the plan of an earlier attempt. The source sees it first, unless all of it
+// is read already.
+func (t *transfer) goOn(ctx context.Context, at rows.Standing) error {
+	t.saysResumed(at)
+	r, ok := t.src.(source.Resumer)
+	if !ok || t.memo.Plan.Resume != source.ResumeByPart || done(t.memo.Plan, at) {
+		return nil
+	}
+	p, err := r.GoOn(ctx, t.order.query, t.memo.Plan, at.Parts)
+	if err != nil {
+		return fmt.Errorf("go on with %s: %w", t.call.Task.Name, err)
+	}
+	t.memo.Plan = p
+	return t.remember(ctx)
 }
 
 // complete moves what is left and publishes.
@@ -153,6 +169,7 @@ func (t *transfer) takeover(ctx context.Context, restart bool) (rows.Standing, e
 	target := t.target(restart)
 	t.format, t.path = pick(ctx, t.src, t.dst, t.order, target)
 	target.Format, t.order.query.Format = t.format, t.format
+	t.order.query.Corrects = corrects(t.dst, target)
 	t.progress.path(t.path)
 	if err := t.call.Held(); err != nil {
 		return rows.Standing{}, err
@@ -213,7 +230,7 @@ func (t *transfer) plan(ctx context.Context, published []byte) error {
 	if err != nil {
 		return fmt.Errorf("plan %s: %w", q.Entity.Name, err)
 	}
-	t.memo = memo{Load: t.call.Run.Load, Shape: t.shape, Format: t.format, Since: q.Since, Plan: p}
+	t.memo = memo{Load: t.call.Run.Load, Shape: t.shape, Format: t.format, Corrects: q.Corrects, Since: q.Since, Plan: p}
 	t.saysPlanned()
 	return t.remember(ctx)
 }
@@ -235,14 +252,29 @@ func (t *transfer) expected(ctx context.Context) (int64, string) {
 	return -1, ""
 }
 
-// move reads and writes all parts that are not done, a few side by side.
+// move reads and writes all parts that are not done.
 func (t *transfer) move(ctx context.Context, durable map[string]rows.Position) error {
+	var first, after []source.Part
+	for _, part := range t.memo.Plan.Parts {
+		switch {
+		case durable[part.ID].Done:
+		case part.After:
+			after = append(after, part)
+		default:
+			first = append(first, part)
+		}
+	}
+	if err := t.moveAll(ctx, first, durable); err != nil {
+		return err
+	}
+	return t.moveAll(ctx, after, durable)
+}
+
+// moveAll moves parts, a few side by side.
+func (t *transfer) moveAll(ctx context.Context, parts []source.Part, durable map[string]rows.Position) error {
 	lanes, each := errgroup.WithContext(ctx)
 	lanes.SetLimit(t.Lanes)
-	for _, part := range t.memo.Plan.Parts {
-		if durable[part.ID].Done {
-			continue
-		}
+	for _, part := range parts {
 		if each.Err() != nil {
 			break
 		}

@@ -18,8 +18,10 @@ type memo struct {
 	Load   string      `json:"load"`
 	Shape  string      `json:"shape"` // what the plan was made for
 	Format rows.Format `json:"format"`
-	Since  []byte      `json:"since,omitempty"`
-	Plan   source.Plan `json:"plan"`
+	// Corrects: the plan counts on a destination that corrects what it has taken.
+	Corrects bool        `json:"corrects,omitempty"`
+	Since    []byte      `json:"since,omitempty"`
+	Plan     source.Plan `json:"plan"`
 }
 
 // recall reads what an earlier attempt left; nothing, when it belongs to another load.
@@ -42,14 +44,16 @@ func (t *transfer) remember(ctx context.Context) error {
 // goesOn reports whether the positions of s can be gone on with under m's plan, or else why
 // not. A load whose parts are all done needs no reading, so even a source that cannot
 // resume may go on to publish it.
-func (m memo) goesOn(s rows.Standing, shape string, format rows.Format) (bool, string) {
+func (m memo) goesOn(s rows.Standing, shape string, now source.Query) (bool, string) {
 	switch {
 	case m.Load == "":
 		return false, "its plan was lost"
 	case m.Shape != shape:
 		return false, "the source's columns or the pipeline's settings have changed since"
-	case m.Format != format:
-		return false, fmt.Sprintf("it was read as %s, which is no longer possible", m.Format)
+	case m.Format != now.Format:
+		return false, fmt.Sprintf("it was read as %s, and now %s is what both ends know", m.Format, now.Format)
+	case m.Corrects && !now.Corrects:
+		return false, "the destination can no longer correct what it has taken"
 	case m.Plan.Resume != source.ResumeByPart && !done(m.Plan, s):
 		return false, "the source cannot be resumed: " + m.Plan.Why
 	}
