@@ -35,16 +35,23 @@ func BenchmarkRead(b *testing.B) {
 	defer func() { _ = src.Close() }()
 	for _, c := range []struct {
 		name, table string
-		byKey       bool
-	}{{"ordered key", "ordered", true}, {"uuid as it lies", "unordered", false}, {"uuid by key", "unordered", true}} {
+		query       source.Query
+	}{
+		{"ordered key", "ordered", source.Query{Format: rows.Arrow}},
+		{"uuid by key", "unordered", source.Query{Format: rows.Arrow, SplitByKey: true}},
+		{"uuid as it lies", "unordered", source.Query{Format: rows.Arrow}},
+		{"by blocks", "unordered", source.Query{Format: rows.Arrow, Corrects: true}},
+		{"by blocks, undecoded", "unordered", source.Query{Format: rows.PGCopy, Corrects: true}},
+	} {
 		b.Run(c.name, func(b *testing.B) {
 			es, err := src.Entities(ctx, []string{c.table})
 			if err != nil {
 				b.Fatal(err)
 			}
-			q := source.Query{Entity: es[0], Mode: syncline.ModeFull, Format: rows.Arrow, SplitByKey: c.byKey, Parallel: 1}
+			q := c.query
+			q.Entity, q.Mode, q.Parallel = es[0], syncline.ModeFull, 1
 			for b.Loop() {
-				if n := readThrough(b, src, q, c.byKey); n != benchRows {
+				if n := readThrough(b, src, q); n != benchRows {
 					b.Fatal(n)
 				}
 			}
@@ -53,20 +60,19 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
-func readThrough(b *testing.B, src source.Source, q source.Query, byKey bool) (n int64) {
+func readThrough(b *testing.B, src source.Source, q source.Query) (n int64) {
 	p, err := src.Plan(context.Background(), q)
 	if err != nil {
 		b.Fatal(err)
 	}
-	if !byKey {
-		p.Parts[0].Bounds = nil // without an order
-	}
-	for batch, err := range src.Read(context.Background(), q, p, p.Parts[0], nil) {
-		if err != nil {
-			b.Fatal(err)
+	for _, part := range p.Parts {
+		for batch, err := range src.Read(context.Background(), q, p, part, nil) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			n += batch.Rows
+			batch.Release()
 		}
-		n += batch.Rows
-		batch.Release()
 	}
 	return n
 }

@@ -28,6 +28,16 @@ func (r *relation) entity() source.Entity {
 	return e
 }
 
+// Formats says that rows can travel as they come, where every column is read in its type's own binary form.
+func (s *Source) Formats(e source.Entity) []rows.Format {
+	for _, f := range e.Schema.Fields() {
+		if pgcopy.SelectExpr(f, f.Name) != f.Name {
+			return []rows.Format{rows.Arrow}
+		}
+	}
+	return []rows.Format{rows.PGCopy, rows.Arrow}
+}
+
 // changed says how the relation is no longer what a query was made for; nil: it still is.
 // A column that came since is no change: it is the next run's.
 func (r *relation) changed(q source.Query) error {

@@ -21,14 +21,9 @@ const small = 64 << 20
 // table does.
 const ordered = 0.9
 
-// bounds is a part's, as JSON: the columns that its rows are ordered by, which a Next
-// names a place in. None: there is no order and no Next.
-type bounds struct {
-	Order []string `json:"order,omitempty"`
-}
-
-// Plan makes one part of an entity. It fixes the mark, then exports the snapshot, which
-// so holds every row up to the mark that will ever be there.
+// Plan splits an entity: into stretches of blocks where the destination corrects what a
+// resumed read brings, else it makes one part. It fixes the mark, then exports the
+// snapshot, which so holds every row up to the mark that will ever be there.
 func (s *Source) Plan(ctx context.Context, q source.Query) (source.Plan, error) {
 	r, err := s.relation(ctx, q.Entity.Name)
 	if err == nil {
@@ -44,13 +39,22 @@ func (s *Source) Plan(ctx context.Context, q source.Query) (source.Plan, error) 
 	if err != nil {
 		return source.Plan{}, err
 	}
-	snapshot, err := s.newSnapshot(ctx, q.Entity.Name)
+	l, err := s.lying(ctx, r, q)
 	if err != nil {
 		return source.Plan{}, err
 	}
 	p := r.plan(q)
-	p.Until, p.Session = until, []byte(snapshot)
+	if l.readable {
+		p = source.Plan{Resume: source.ResumeByPart, Expected: -1, Parts: l.parts(q.Parallel, r.rows)}
+	}
+	p.Until, p.Session = until, []byte(l.snapshot)
 	return p, nil
+}
+
+// byBlocks: all rows are read, into a destination where rows can be put right that have
+// changed or moved when the read was interrupted.
+func byBlocks(q source.Query) bool {
+	return q.Corrects && len(q.Entity.Key) > 0 && !behindMark(q) && q.Window == nil && !q.SplitByKey
 }
 
 func (r *relation) plan(q source.Query) source.Plan {
@@ -63,7 +67,7 @@ func (r *relation) plan(q source.Query) source.Plan {
 	if order == nil {
 		p.Resume, p.Why = source.ResumeRestart, why
 	} else {
-		part.Bounds, _ = json.Marshal(bounds{order}) // strings always encode
+		part.Bounds, _ = json.Marshal(bounds{Order: order}) // strings always encode
 	}
 	p.Parts = []source.Part{part}
 	return p

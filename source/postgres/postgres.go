@@ -53,9 +53,11 @@ type Source struct {
 }
 
 var (
-	_ source.Source  = (*Source)(nil)
-	_ source.Counter = (*Source)(nil)
-	_ source.Checker = (*Source)(nil)
+	_ source.Source    = (*Source)(nil)
+	_ source.Resumer   = (*Source)(nil)
+	_ source.Formatter = (*Source)(nil)
+	_ source.Counter   = (*Source)(nil)
+	_ source.Checker   = (*Source)(nil)
 )
 
 var errClosed = errors.New("the source was closed")

@@ -1,52 +1,81 @@
 package postgres
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/synclinehq/syncline"
 	"github.com/synclinehq/syncline/format/pgcopy"
 	"github.com/synclinehq/syncline/source"
 )
 
-// place is what a Next holds, as JSON: how many rows of the part came before it, and the
-// last one's values of the columns that the part is ordered by, in their text form.
+// place is what a Next holds, as JSON: how many rows of the part came before it, and where
+// to go on: after these values of the columns that the part is ordered by, in their text
+// form, or from this block on.
 type place struct {
-	Rows int64    `json:"rows"`
-	At   []string `json:"at"`
+	Rows  int64    `json:"rows"`
+	At    []string `json:"at,omitempty"`
+	Block *int64   `json:"block,omitempty"`
 }
 
-func parsePlace(from []byte, order []string) (place, error) {
-	var p place
-	if from == nil {
-		return p, nil
-	}
-	if err := json.Unmarshal(from, &p); err != nil || len(p.At) != len(order) {
-		return p, syncline.Errorf(syncline.DataLoss, "the position %.200q is none of a read by %s", from, strings.Join(order, ", ")).Of(syncline.ClassSource)
-	}
-	return p, nil
+// bounds is a part's, as JSON: what it reads, and how.
+type bounds struct {
+	// Order: the columns that the rows are ordered by, which a Next names a place in.
+	Order []string `json:"order,omitempty"`
+	// Pages: a stretch of a table's blocks, as they lie.
+	Pages  *pages `json:"pages,omitempty"`
+	Server string `json:"server,omitempty"`
+	// Changed and Census belong to a read that was gone on with; Void: such a part that
+	// has been replaced by a newer one.
+	Changed changes `json:"changed,omitempty"`
+	Census  bool    `json:"census,omitempty"`
+	Void    bool    `json:"void,omitempty"`
 }
 
-// copySQL reads a part from a place on.
-func (s *Source) copySQL(r *relation, q source.Query, until []byte, order []string, from place) string {
+func parsePart(part source.Part, from []byte) (b bounds, at place, err error) {
+	if part.Bounds != nil {
+		if err := json.Unmarshal(part.Bounds, &b); err != nil {
+			return b, at, fmt.Errorf("bounds of part %s: %w", part.ID, err)
+		}
+	}
+	if from == nil || b.Void {
+		return b, at, nil
+	}
+	err = json.Unmarshal(from, &at)
+	if err != nil || len(at.At) != len(b.Order) || b.Pages != nil && at.Block == nil {
+		return b, at, syncline.Errorf(syncline.DataLoss, "the position %.200q is none of part %s, which is read by %s", from, part.ID, cmp.Or(strings.Join(b.Order, ", "), "blocks")).
+			Of(syncline.ClassSource)
+	}
+	return b, at, nil
+}
+
+// copySQL copies rows of a relation; order may be none.
+func (s *Source) copySQL(r *relation, schema *arrow.Schema, conditions, order []string) string {
+	return s.copySQLFrom(r.from(), schema, conditions, order)
+}
+
+func (s *Source) copySQLFrom(from string, schema *arrow.Schema, conditions, order []string) string {
 	var expressions []string
-	for _, f := range q.Entity.Schema.Fields() {
+	for _, f := range schema.Fields() {
 		expressions = append(expressions, pgcopy.SelectExpr(f, ident(f.Name)))
 	}
-	sql := "select " + strings.Join(expressions, ", ") + " from " + r.from()
-	conditions := s.conditions(r, q, until)
-	if len(from.At) > 0 {
-		conditions = append(conditions, r.after(order, from.At))
-	}
-	if len(conditions) > 0 {
-		sql += " where " + strings.Join(conditions, " and ")
-	}
+	sql := "select " + strings.Join(expressions, ", ") + " from " + from + where(conditions)
 	if len(order) > 0 {
 		sql += " order by " + identList(order)
 	}
 	return "copy (" + sql + ") to stdout (format binary)"
+}
+
+func where(conditions []string) string {
+	if len(conditions) == 0 {
+		return ""
+	}
+	return " where " + strings.Join(conditions, " and ")
 }
 
 func identList(names []string) string {

@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"slices"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/synclinehq/syncline"
@@ -21,6 +21,9 @@ import (
 
 // maxRejects is how many rejects a batch holds at most; each keeps a sample of its row.
 const maxRejects = 256
+
+// largeTuple is what is kept of the memory of a tuple.
+const largeTuple = 1 << 20
 
 // Read yields the rows of a part under the plan's snapshot, or, for a plan of an earlier
 // attempt, under one of now that all parts of this source share.
@@ -53,10 +56,13 @@ type reader struct {
 	yield  func(rows.Batch, error) bool
 	cancel func() // ends the statement
 
+	schema  *arrow.Schema // of the tuples
+	census  rows.Census   // of the next batch
 	order   []string
 	columns []int // of order, in the schema
 	framer  *pgcopy.Framer
-	decoder *pgcopy.Decoder
+	decoder *pgcopy.Decoder // draws rejects and places, also where rows are not decoded
+	gather  gather
 
 	row      int64 // ordinal of the next row
 	first    int64 // of the batch being built
@@ -64,7 +70,9 @@ type reader struct {
 	requests int64
 	bytes    int64 // of rejected rows
 	rejects  []rows.Reject
-	at       []string // place of the last row, when it was a reject
+	tuple    []byte // the last one, where there is an order to find a place in
+	block    *int64 // the first block that is not read yet, after a part's statement
+	anywhere bool   // the read may be stopped after any batch, not only after a statement
 
 	stopped bool  // the caller wants no more
 	failed  error // what ended the read on this side
@@ -78,8 +86,14 @@ func (r *reader) read(ctx context.Context, part source.Part, from []byte) error 
 	if err != nil {
 		return err
 	}
-	at, err := r.prepare(part, from)
+	b, at, err := parsePart(part, from)
 	if err != nil {
+		return err
+	}
+	if b.Void {
+		return nil
+	}
+	if err := r.prepare(b, at); err != nil {
 		return err
 	}
 	snapshot := string(r.plan.Session)
@@ -99,39 +113,63 @@ func (r *reader) read(ctx context.Context, part source.Part, from []byte) error 
 	if err := guard(ctx, c, rel); err != nil {
 		return err
 	}
-	if err := r.countUnusable(ctx, c, rel, from); err != nil {
-		return err
-	}
-	return r.copy(ctx, c, r.source.copySQL(rel, r.query, r.plan.Until, r.order, at))
+	return r.pieces(ctx, c, rel, b, at, from == nil)
 }
 
-func (r *reader) prepare(part source.Part, from []byte) (place, error) {
-	var b bounds
-	if part.Bounds != nil {
-		if err := json.Unmarshal(part.Bounds, &b); err != nil {
-			return place{}, fmt.Errorf("bounds of part %s: %w", part.ID, err)
-		}
+// pieces reads a part, statement by statement.
+func (r *reader) pieces(ctx context.Context, c *pgx.Conn, rel *relation, b bounds, at place, first bool) error {
+	switch {
+	case b.Pages != nil:
+		return r.pages(ctx, c, rel, *b.Pages, at)
+	case b.Changed != nil:
+		return r.changed(ctx, c, rel, b.Changed)
+	case b.Census:
+		r.census, r.block = rows.CensusBegins, new(int64)
+		return r.copy(ctx, c, r.source.copySQL(rel, r.schema, nil, nil))
 	}
-	r.order = b.Order
-	schema := r.query.Entity.Schema
+	if err := r.countUnusable(ctx, c, rel, first); err != nil {
+		return err
+	}
+	conditions := r.source.conditions(rel, r.query, r.plan.Until)
+	if len(at.At) > 0 {
+		conditions = append(conditions, rel.after(r.order, at.At))
+	}
+	return r.copy(ctx, c, r.source.copySQL(rel, r.schema, conditions, r.order))
+}
+
+func (r *reader) prepare(b bounds, at place) (err error) {
+	r.schema, r.order = r.query.Entity.Schema, b.Order
+	r.anywhere = b.Pages == nil && (len(b.Order) > 0 || b.Census || b.Changed != nil)
+	if b.Census {
+		r.schema = only(r.schema, r.query.Entity.Key)
+	}
 	for _, name := range r.order {
-		found := schema.FieldIndices(name)
+		found := r.schema.FieldIndices(name)
 		if len(found) != 1 {
-			return place{}, schemaChanged("column %q of %s, which its parts are ordered by, is gone", name, r.query.Entity.Name)
+			return schemaChanged("column %q of %s, which its parts are ordered by, is gone", name, r.query.Entity.Name)
 		}
 		r.columns = append(r.columns, found[0])
 	}
-	at, err := parsePlace(from, r.order)
-	if err != nil {
-		return at, err
-	}
 	r.row, r.first, r.requests = at.Rows, at.Rows, 1
-	r.framer = pgcopy.NewFramer(schema.NumFields(), rows.MaxRowBytes)
-	if r.decoder, err = pgcopy.NewDecoder(schema); err != nil {
-		return at, syncline.Errorf(syncline.InvalidArgument, "%s: %w", r.query.Entity.Name, err).Of(syncline.ClassConfig).
+	if r.decoder, err = pgcopy.NewDecoder(r.schema); err != nil {
+		return syncline.Errorf(syncline.InvalidArgument, "%s: %w", r.query.Entity.Name, err).Of(syncline.ClassConfig).
 			Try("give the column another type in the pipeline, or none")
 	}
-	return at, nil
+	r.gather = records{r.decoder}
+	if r.query.Format == rows.PGCopy {
+		r.gather = newChunks()
+	}
+	return nil
+}
+
+// only is a schema of some of another's columns.
+func only(schema *arrow.Schema, names []string) *arrow.Schema {
+	var fields []arrow.Field
+	for _, n := range names {
+		found, _ := schema.FieldsByName(n)
+		fields = append(fields, found...)
+	}
+	return arrow.NewSchema(fields, nil)
 }
 
 // snapshotGone: the session that held the plan's snapshot has ended. The next attempt
@@ -174,8 +212,8 @@ func guard(ctx context.Context, c *pgx.Conn, r *relation) error {
 
 // countUnusable counts the rows that the cursor cannot reach, once: they go into the
 // first batch.
-func (r *reader) countUnusable(ctx context.Context, c *pgx.Conn, rel *relation, from []byte) error {
-	if from != nil || !behindMark(r.query) {
+func (r *reader) countUnusable(ctx context.Context, c *pgx.Conn, rel *relation, first bool) error {
+	if !first || !behindMark(r.query) {
 		return nil
 	}
 	if err := c.QueryRow(ctx, r.source.unusableSQL(rel, r.query)).Scan(&r.filtered); err != nil {
@@ -189,9 +227,20 @@ func (r *reader) countUnusable(ctx context.Context, c *pgx.Conn, rel *relation, 
 	return nil
 }
 
-// copy runs the statement. Only the server's CommandComplete, after the stream's trailer,
-// for as many rows as came, says that there is no more.
+// copy runs one statement and hands over all of its rows, the last of them with a place
+// to go on from.
 func (r *reader) copy(ctx context.Context, c *pgx.Conn, sql string) error {
+	err := r.stream(ctx, c, sql)
+	if err == nil && !r.stopped && r.row > r.first {
+		r.hand(true)
+	}
+	return err
+}
+
+// stream runs the statement. Only the server's CommandComplete, after the stream's
+// trailer, for as many rows as came, says that there is no more.
+func (r *reader) stream(ctx context.Context, c *pgx.Conn, sql string) error {
+	r.framer = pgcopy.NewFramer(r.schema.NumFields(), rows.MaxRowBytes)
 	before := r.row
 	tag, err := c.PgConn().CopyTo(ctx, r, sql)
 	if err != nil || r.failed != nil || r.stopped {
@@ -199,9 +248,6 @@ func (r *reader) copy(ctx context.Context, c *pgx.Conn, sql string) error {
 	}
 	if !r.framer.Ended() || tag.RowsAffected() != r.row-before {
 		return fmt.Errorf("%w: %d rows came, the server counted %d", io.ErrUnexpectedEOF, r.row-before, tag.RowsAffected())
-	}
-	if r.row > r.first {
-		r.hand()
 	}
 	return nil
 }
@@ -216,7 +262,7 @@ func (r *reader) Write(p []byte) (int, error) {
 			break
 		}
 		if r.failed = r.take(tuple, err); r.failed == nil && r.full() {
-			r.hand()
+			r.hand(r.anywhere)
 		}
 	}
 	if r.stopped || r.failed != nil {
@@ -226,23 +272,28 @@ func (r *reader) Write(p []byte) (int, error) {
 }
 
 func (r *reader) full() bool {
-	return r.decoder.Full() || len(r.rejects) >= maxRejects || r.decoder.Bytes()+r.bytes >= rows.MaxBatchBytes
+	n, bytes := r.gather.size()
+	return n >= rows.MaxBatchRows || len(r.rejects) >= maxRejects || bytes+r.bytes >= rows.MaxBatchBytes
 }
 
 // take adds a row to the batch.
 func (r *reader) take(tuple []byte, err error) error {
 	if err == nil {
-		err = r.decoder.Append(tuple)
+		err = r.gather.append(tuple)
 	}
+	kept := tuple
 	switch e := err.(type) {
 	case nil:
-		r.at = nil
 	case *pgcopy.ValueError:
 		err = r.reject(tuple, int64(len(tuple)), e.Code, e.Error())
 	case *pgcopy.TooLarge:
+		kept = e.Trimmed
 		err = r.reject(e.Trimmed, e.Size, rows.CodeTooLarge, fmt.Sprintf("row of %d bytes, the limit is %d", e.Size, rows.MaxRowBytes))
 	default:
 		return fmt.Errorf("row %d: %w", r.row, err)
+	}
+	if len(r.columns) > 0 {
+		r.tuple = append(r.tuple[:0:min(cap(r.tuple), largeTuple)], kept...)
 	}
 	r.row++
 	return err
@@ -259,15 +310,14 @@ func (r *reader) reject(tuple []byte, size int64, code, message string) error {
 	}
 	r.rejects = append(r.rejects, rows.Reject{Row: r.row, Key: joinKey(texts), Code: code, Message: message, Sample: sample})
 	r.bytes += size
-	r.at, err = r.placeOf(tuple)
-	return err
+	return nil
 }
 
 // keyColumns are the entity's key in its schema.
 func (r *reader) keyColumns() []int {
 	var columns []int
 	for _, k := range r.query.Entity.Key {
-		columns = append(columns, r.query.Entity.Schema.FieldIndices(k)...)
+		columns = append(columns, r.schema.FieldIndices(k)...)
 	}
 	return columns
 }
@@ -285,7 +335,7 @@ func joinKey(texts [][]byte) string {
 
 // sample draws the columns of a row as "name=value".
 func (r *reader) sample(tuple []byte) ([]byte, error) {
-	fields := r.query.Entity.Schema.Fields()
+	fields := r.schema.Fields()
 	all := make([]int, len(fields))
 	for i := range all {
 		all[i] = i
@@ -304,46 +354,55 @@ func (r *reader) sample(tuple []byte) ([]byte, error) {
 	return sample[:min(len(sample), rows.MaxSample)], nil
 }
 
-// placeOf is a rejected row's place in the order; nil: it cannot be told.
-func (r *reader) placeOf(tuple []byte) ([]string, error) {
-	at := []string{}
-	texts, err := r.decoder.Text(tuple, r.columns)
-	for _, t := range texts {
-		if t == nil {
-			return []string{}, err
-		}
-		at = append(at, string(t))
-	}
-	return at, err
-}
-
-// hand gives the batch to the caller.
-func (r *reader) hand() {
+// hand gives the batch to the caller, with the place after it where there is one.
+func (r *reader) hand(placed bool) {
+	n, bytes := r.gather.size()
 	b := rows.Batch{
-		Format: rows.Arrow, Rows: int64(r.decoder.Rows()), Bytes: r.decoder.Bytes() + r.bytes,
+		Rows: int64(n), Bytes: bytes + r.bytes, Census: r.census,
 		Requests: r.requests, Filtered: r.filtered, Rejects: r.rejects, First: r.first,
 	}
-	b.Record, b.Release = r.decoder.Take()
-	b.Next = r.next(b)
+	r.gather.take(&b)
+	if placed {
+		b.Next = r.next()
+	}
+	if r.census != rows.NoCensus {
+		r.census = rows.CensusGoesOn
+	}
 	r.first, r.requests, r.filtered, r.bytes, r.rejects = r.row, 0, 0, 0, nil
 	r.stopped = !r.yield(b, nil)
 }
 
-// next is the place after a batch, nil where the part has no order, or where the last
-// row is a reject whose place cannot be told.
-func (r *reader) next(b rows.Batch) []byte {
-	at := r.at
-	if at == nil && b.Rows > 0 {
-		for _, c := range r.columns {
-			at = append(at, string(pgcopy.AppendValue(nil, b.Record.Column(c), int(b.Rows-1))))
+// next is the place after the last row, nil where it cannot be told: the part has no order,
+// or the row was too large to keep what it is ordered by.
+func (r *reader) next() []byte {
+	p := place{Rows: r.row, Block: r.block}
+	if p.Block == nil {
+		if p.At = r.at(); p.At == nil {
+			return nil
 		}
 	}
-	if len(r.columns) == 0 || len(at) != len(r.columns) {
-		return nil
-	}
-	next, err := json.Marshal(place{Rows: r.row, At: slices.Clone(at)})
+	next, err := json.Marshal(p)
 	if err != nil {
 		return nil // strings always encode
 	}
 	return next
+}
+
+// at is the last row's values of the columns that the part is ordered by.
+func (r *reader) at() []string {
+	if len(r.columns) == 0 {
+		return nil
+	}
+	texts, err := r.decoder.Text(r.tuple, r.columns)
+	if err != nil {
+		return nil
+	}
+	var at []string
+	for _, t := range texts {
+		if t == nil {
+			return nil
+		}
+		at = append(at, string(t))
+	}
+	return at
 }

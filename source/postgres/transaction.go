@@ -52,11 +52,16 @@ type holder struct {
 	id   string
 }
 
-// newSnapshot exports a snapshot of now; it takes the place of the entity's last one.
-func (s *Source) newSnapshot(ctx context.Context, entity string) (string, error) {
+// newSnapshot exports a snapshot of now, which takes the place of the entity's last one,
+// and lets look be the first to see it.
+func (s *Source) newSnapshot(ctx context.Context, entity string, look func(c *pgx.Conn, id string) error) error {
 	s.holding.Lock()
 	defer s.holding.Unlock()
-	return s.hold(ctx, entity)
+	id, err := s.hold(ctx, entity)
+	if err == nil {
+		err = s.explain(ctx, look(s.holders[entity].conn, id), "look at %s", entity)
+	}
+	return err
 }
 
 // snapshot is the entity's snapshot of this source, made when there is none.
