@@ -93,8 +93,9 @@ func (s Settings) dsn() string {
 		value = strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value)
 		fmt.Fprintf(&b, "%s='%s' ", name, value)
 	}
-	set("host", s.Host)
-	set("port", strconv.Itoa(s.Port))
+	hosts, ports := s.servers()
+	set("host", strings.Join(hosts, ","))
+	set("port", strings.Join(ports, ","))
 	set("user", s.User)
 	set("password", s.Password.Reveal())
 	set("dbname", s.Database)
@@ -105,6 +106,22 @@ func (s Settings) dsn() string {
 	set("target_session_attrs", s.TargetSessionAttrs)
 	set("passfile", "")
 	return b.String()
+}
+
+// servers takes apart what Host names: each may have a port of its own.
+func (s Settings) servers() (hosts, ports []string) {
+	all := []string{s.Host}
+	if !strings.HasPrefix(s.Host, "/") {
+		all = strings.Split(s.Host, ",")
+	}
+	for _, one := range all {
+		host, port := one, strconv.Itoa(s.Port)
+		if h, p, err := net.SplitHostPort(one); err == nil {
+			host, port = h, p
+		}
+		hosts, ports = append(hosts, host), append(ports, port)
+	}
+	return hosts, ports
 }
 
 // Where names the database for a person.

@@ -23,7 +23,7 @@ const (
 
 // Fields are the settings of a connection, to which a plugin adds its own.
 var Fields = []spec.Field{
-	{Name: "host", Label: "Host", Type: spec.String, Default: defaultHost, Help: "name or address of the server, the folder of its socket, or several names separated by commas"},
+	{Name: "host", Label: "Host", Type: spec.String, Default: defaultHost, Help: "name or address of the server, the folder of its socket, or several, separated by commas, each with its own port if need be: a:5433,b:5434"},
 	{Name: "port", Label: "Port", Type: spec.Int, Default: defaultPort, Help: "TCP port of the server"},
 	{Name: "user", Label: "User", Type: spec.String, Required: true, Help: "role to log in as: postgres://USER@host/database"},
 	{Name: "password", Label: "Password", Type: spec.Password, Help: "password of the role; not asked of the environment or a password file"},
@@ -61,12 +61,17 @@ func FromURL(kind string, fields []spec.Field, u *url.URL) (json.RawMessage, err
 			settings[name] = value
 		}
 	}
-	give("host", u.Hostname())
+	several := strings.Contains(u.Host, ",")
+	if several {
+		give("host", u.Host)
+	} else {
+		give("host", u.Hostname())
+	}
 	give("user", u.User.Username())
 	password, _ := u.User.Password()
 	give("password", password)
 	give("database", strings.TrimPrefix(u.Path, "/"))
-	if port := u.Port(); port != "" {
+	if port := u.Port(); port != "" && !several {
 		n, err := strconv.ParseUint(port, 10, 16)
 		if err != nil || n == 0 {
 			return nil, &spec.Error{Field: "port", Message: "the port in the URL is not a number from 1 to 65535"}
@@ -110,6 +115,9 @@ func Show(settings json.RawMessage) string {
 func address(host string, port int) string {
 	if host == "" {
 		host = defaultHost
+	}
+	if strings.Contains(host, ",") {
+		return host
 	}
 	if port != defaultPort && port != 0 {
 		return net.JoinHostPort(host, strconv.Itoa(port))

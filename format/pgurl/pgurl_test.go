@@ -50,6 +50,9 @@ func TestURL(t *testing.T) {
 	if s := settings(t, "postgres://app@/shop?host=/run/postgresql"); s.Host != "/run/postgresql" || s.Port != 5432 || s.Database != "shop" {
 		t.Errorf("socket: %+v", s)
 	}
+	if s := settings(t, "postgres://app@127.0.0.1:5001,127.0.0.1:5002/shop"); s.Host != "127.0.0.1:5001,127.0.0.1:5002" || s.Where() != `database "shop" at 127.0.0.1:5001,127.0.0.1:5002` {
+		t.Errorf("several: %+v", s)
+	}
 	for raw, field := range map[string]string{
 		"postgres://a@h:99999/db":         "port",
 		"postgres://a@h/db?sslmod=x":      "sslmod",
@@ -74,6 +77,7 @@ func TestShow(t *testing.T) {
 		`{"user":"a","host":"h","port":"6432","database":"d d"}`:     "postgres://a@h:6432/d%20d",
 		`{"user":"a","host":"::1","database":"d"}`:                   "postgres://a@[::1]/d",
 		`{"user":"a","host":"/run","database":"d"}`:                  "postgres://a@/d?host=%2Frun",
+		`{"user":"a","host":"h:1,k:2","database":"d"}`:               "postgres://a@h:1,k:2/d",
 	} {
 		if got := pgurl.Show(json.RawMessage(doc)); got != want {
 			t.Errorf("%s: %s, want %s", doc, got, want)
@@ -121,6 +125,7 @@ func TestErrorsNameTheThingAndNoSecret(t *testing.T) {
 	}
 	s := at("app", "127.0.0.1", pg.Port, "postgres")
 	s.Password = spec.NewSecret("right")
+	s.Host, s.Port = fmt.Sprintf("%s,127.0.0.1:%d", closed.Addr(), pg.Port), 5432 // the first is away
 	conn, err := pgurl.Connect(t.Context(), dial, s, nil)
 	if err != nil {
 		t.Fatal(err)
