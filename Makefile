@@ -9,7 +9,7 @@ RACE    := ./ledger ./engine ./store/... ./task/... ./rows ./app ./client ./dial
 PGBIN   := $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb) $(shell command -v initdb))
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race lint fmt test-tools fuzz
+.PHONY: help build demo test race lint fmt test-tools fuzz failover
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 14
@@ -40,6 +40,10 @@ fuzz: ## every fuzz target for 10 s each
 	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime 10s $$pkg || exit 1; \
 	  done; done
+
+failover: test-tools ## ten times the loss of the ledger's primary under Patroni and etcd, which the distribution brings; FAILOVERS=n
+	@test -x "$$(command -v patroni)" -a -x "$$(command -v etcd)" || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends patroni etcd-server; }
+	$(GO) test ./fault -run TestFailover -failovers $(or $(FAILOVERS),10) -v -timeout 20m
 
 test-tools: ## PostgreSQL and a C compiler (for the race detector) from the distribution, if missing
 ifeq ($(PGBIN),)
