@@ -198,7 +198,9 @@ func (c *cluster) synchronous() bool {
 		if err != nil {
 			continue
 		}
-		var found struct{ Members []struct{ Role, State string } }
+		var found struct {
+			Members []struct{ Role, State string }
+		}
 		err = json.NewDecoder(answer.Body).Decode(&found)
 		_ = answer.Body.Close()
 		for _, m := range found.Members {
