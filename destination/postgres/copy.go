@@ -40,7 +40,7 @@ func (l *lane) put(ctx context.Context, b rows.Batch) error {
 		err = c.keep()
 	}
 	if refused && err == nil {
-		err = l.halves(ctx, 0, l.tuples.len(), func(n int, why *pgconn.PgError) error { return l.refuse(ctx, c, n, why) })
+		err = l.halves(ctx, 0, l.tuples.len(), l.sendAgain, func(n int, why *pgconn.PgError) error { return l.refuse(ctx, c, n, why) })
 	}
 	if err != nil {
 		return err
@@ -85,13 +85,11 @@ func (l *lane) reject(ctx context.Context, rejects ...rows.Reject) error {
 
 // halves sends tuples from, …, to-1 again. When the server refuses a value it refuses all
 // that come with it, so halves are tried until the row stands alone.
-func (l *lane) halves(ctx context.Context, from, to int, refuse func(n int, why *pgconn.PgError) error) error {
+func (l *lane) halves(ctx context.Context, from, to int, send func(ctx context.Context, from, to int) error, refuse func(n int, why *pgconn.PgError) error) error {
 	if from == to {
 		return nil
 	}
-	err := l.savepoint(ctx, func() error {
-		return l.send(ctx, bytes.NewReader(l.tuples.slice(from, to)), from, func() int { return to })
-	})
+	err := l.savepoint(ctx, func() error { return send(ctx, from, to) })
 	why := refusal(err)
 	switch {
 	case why == nil:
@@ -100,10 +98,14 @@ func (l *lane) halves(ctx context.Context, from, to int, refuse func(n int, why 
 		return refuse(from, why)
 	}
 	mid := (from + to) / 2
-	if err := l.halves(ctx, from, mid, refuse); err != nil {
+	if err := l.halves(ctx, from, mid, send, refuse); err != nil {
 		return err
 	}
-	return l.halves(ctx, mid, to, refuse)
+	return l.halves(ctx, mid, to, send, refuse)
+}
+
+func (l *lane) sendAgain(ctx context.Context, from, to int) error {
+	return l.send(ctx, bytes.NewReader(l.tuples.slice(from, to)), from, func() int { return to })
 }
 
 // send copies a stream of tuples, which number from, …, to-1 when it has been read.

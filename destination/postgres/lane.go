@@ -116,7 +116,7 @@ func (l *lane) explain(ctx context.Context, err error) error {
 }
 
 func (l *lane) write(ctx context.Context, b rows.Batch) error {
-	if b.Format != rows.Arrow {
+	if b.Format != l.w.target.Format && b.Format != rows.Arrow {
 		return fmt.Errorf("no %s batches were asked for", b.Format)
 	}
 	if err := l.begin(ctx); err != nil {
@@ -129,7 +129,7 @@ func (l *lane) write(ctx context.Context, b rows.Batch) error {
 	c.Filtered += b.Filtered
 	c.Bytes += b.Bytes
 	c.Requests += b.Requests
-	if err := l.put(ctx, b); err != nil {
+	if err := l.take(ctx, b); err != nil {
 		return err
 	}
 	if b.Next == nil {
@@ -140,6 +140,16 @@ func (l *lane) write(ctx context.Context, b rows.Batch) error {
 		return nil
 	}
 	return l.commit(ctx, false)
+}
+
+func (l *lane) take(ctx context.Context, b rows.Batch) error {
+	switch {
+	case b.Census != rows.NoCensus:
+		return l.named(ctx, b)
+	case b.Format == rows.PGCopy:
+		return l.putRaw(ctx, b)
+	}
+	return l.put(ctx, b)
 }
 
 // begin opens a transaction unless one is open.

@@ -69,10 +69,19 @@ func (w *writer) makeTarget(ctx context.Context, tx pgx.Tx, f fence, have *table
 	}
 	have, err := describe(ctx, tx, w.name)
 	if err == nil {
-		w.partitioned = have.kind == "p"
-		w.direct = w.target.Disposition == syncline.Append && have.kind == "r" && !have.meddled && len(have.uniques) == 0
+		w.settleOn(have)
 	}
 	return have, err
+}
+
+// settleOn decides how lanes write into a table.
+func (w *writer) settleOn(have *table) {
+	if w.target.Disposition == syncline.Replace {
+		w.direct = true
+		return
+	}
+	w.partitioned = have.kind == "p"
+	w.direct = w.target.Disposition == syncline.Append && have.kind == "r" && !have.meddled && len(have.uniques) == 0
 }
 
 func (w *writer) addKey(n name) string {

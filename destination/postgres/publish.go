@@ -212,8 +212,12 @@ func (p *publishing) sweep(ctx context.Context, c *counts) error {
 	if err := p.lock(ctx, "share row exclusive"); err != nil {
 		return err
 	}
+	seen, err := p.seen(ctx)
+	if err != nil {
+		return err
+	}
 	unseen := fmt.Sprintf("from %s t where not exists (select from %s s where %s)",
-		p.name.quoted(), p.stage.quoted(), pairs(p.shape.key, "s.%s = t.%[1]s", " and "))
+		p.name.quoted(), seen.quoted(), pairs(p.shape.key, "s.%s = t.%[1]s", " and "))
 	if _, err := p.guard(ctx, "true", "select count(*) "+unseen, p.sum.Read); err != nil {
 		return err
 	}

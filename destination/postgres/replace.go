@@ -34,13 +34,17 @@ func (p *publishing) replace(ctx context.Context, c *counts) error {
 		return err
 	}
 	p.phase("build key")
+	gone, err := p.absent(ctx)
+	if err != nil {
+		return err
+	}
 	repeated, err := p.buildKeys(ctx, byName, old)
 	if err != nil {
 		return err
 	}
-	c.Superseded += repeated
-	c.Inserted -= repeated
-	c.Total = staged - repeated
+	c.Superseded += gone + repeated
+	c.Inserted -= gone + repeated
+	c.Total = staged - gone - repeated
 	p.phase("publish")
 	if have == nil {
 		return p.rename(ctx, nil)
@@ -229,10 +233,12 @@ func (p *publishing) broken(k building, bad *pgconn.PgError) error {
 
 // thin leaves of each key the row that was read last. Each COPY has a transaction number of
 // its own, which grows in the order of reading; repeats within one batch never came here.
+// Few keys repeat, so they are found first.
 func (p *publishing) thin(ctx context.Context) (int64, error) {
-	tag, err := p.tx.Exec(ctx, fmt.Sprintf(`delete from %s s using (
-		select ctid as at, row_number() over (partition by %s order by age(xmin), ctid desc) as n from %[1]s) r
-		where s.ctid = r.at and r.n > 1`, p.stage.quoted(), list("", p.shape.key)))
+	key := list("", p.shape.key)
+	tag, err := p.tx.Exec(ctx, fmt.Sprintf(`with twice as (select %[2]s from %[1]s group by %[2]s having count(*) > 1),
+		ranked as (select s.ctid as at, row_number() over (partition by %[2]s order by age(s.xmin), s.ctid desc) as n from %[1]s s join twice using (%[2]s))
+		delete from %[1]s s using ranked r where s.ctid = r.at and r.n > 1`, p.stage.quoted(), key))
 	if err != nil {
 		return 0, err
 	}

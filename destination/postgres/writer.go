@@ -36,6 +36,18 @@ var _ destination.Writer = (*writer)(nil)
 
 // Open looks at the target and refuses what cannot work. It changes nothing.
 func (d *database) Open(ctx context.Context, t destination.Target) (destination.Writer, error) {
+	w, err := d.writer(t)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.look(ctx); err != nil {
+		_ = w.Close()
+		return nil, err
+	}
+	return w, nil
+}
+
+func (d *database) writer(t destination.Target) (*writer, error) {
 	n, err := parseName(t.Table, d.Schema)
 	if err != nil {
 		return nil, err
@@ -43,25 +55,22 @@ func (d *database) Open(ctx context.Context, t destination.Target) (destination.
 	if err := checkTarget(t); err != nil {
 		return nil, err
 	}
-	w := &writer{
+	return &writer{
 		db: d, target: t, name: n, stage: stageName(n.schema, t.Fence.Stream, t.Load),
 		cp: checkpointsIn(n.schema), stream: t.Fence.Stream, token: t.Fence.Token,
-	}
-	if err := w.look(ctx); err != nil {
-		_ = w.Close()
-		return nil, err
-	}
-	return w, nil
+	}, nil
 }
 
-func (w *writer) look(ctx context.Context) (err error) {
+// look shows how the entity's columns would land in the target as it is now.
+func (w *writer) look(ctx context.Context) (s *shape, err error) {
 	if w.conn, err = w.db.connect(ctx); err != nil {
-		return err
+		return nil, err
 	}
-	return w.transact(ctx, "look at "+w.name.text(), func(tx pgx.Tx) error {
-		_, _, err := w.meet(ctx, tx)
+	err = w.transact(ctx, "look at "+w.name.text(), func(tx pgx.Tx) error {
+		_, s, err = w.meet(ctx, tx)
 		return err
 	})
+	return s, err
 }
 
 // meet describes the target as it is now and how the entity's columns land in it.
@@ -255,10 +264,10 @@ func (w *writer) forget(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// dropStages drops the stages of the stream, save one.
+// dropStages drops the stages of the stream, save one and what belongs to it.
 func (w *writer) dropStages(ctx context.Context, tx pgx.Tx, save string) error {
 	found, err := tx.Query(ctx, `select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
-		where n.nspname = $1 and c.relkind = 'r' and starts_with(c.relname::text, $2) and c.relname <> $3`, w.name.schema, streamPrefix(w.stream), save)
+		where n.nspname = $1 and c.relkind = 'r' and starts_with(c.relname::text, $2) and ($3 = '' or not starts_with(c.relname::text, $3))`, w.name.schema, streamPrefix(w.stream), save)
 	if err != nil {
 		return err
 	}
@@ -292,7 +301,7 @@ func (w *writer) begin(ctx context.Context, tx pgx.Tx, f fence, have *table, mar
 
 func (w *writer) make(ctx context.Context, tx pgx.Tx, f fence, have *table) (*table, error) {
 	if w.target.Disposition == syncline.Replace {
-		w.direct = true
+		w.settleOn(have)
 		return have, w.makeStage(ctx, tx, w.shape.create(w.stage))
 	}
 	have, err := w.makeTarget(ctx, tx, f, have)

@@ -300,58 +300,17 @@ func (r *reader) take(tuple []byte, err error) error {
 }
 
 func (r *reader) reject(tuple []byte, size int64, code, message string) error {
-	texts, err := r.decoder.Text(tuple, r.keyColumns())
+	key, err := r.decoder.Key(tuple, r.query.Entity.Key)
 	if err != nil {
 		return err
 	}
-	sample, err := r.sample(tuple)
+	sample, err := r.decoder.Sample(tuple)
 	if err != nil {
 		return err
 	}
-	r.rejects = append(r.rejects, rows.Reject{Row: r.row, Key: joinKey(texts), Code: code, Message: message, Sample: sample})
+	r.rejects = append(r.rejects, rows.Reject{Row: r.row, Key: key, Code: code, Message: message, Sample: sample})
 	r.bytes += size
 	return nil
-}
-
-// keyColumns are the entity's key in its schema.
-func (r *reader) keyColumns() []int {
-	var columns []int
-	for _, k := range r.query.Entity.Key {
-		columns = append(columns, r.schema.FieldIndices(k)...)
-	}
-	return columns
-}
-
-func joinKey(texts [][]byte) string {
-	var key []byte
-	for i, t := range texts {
-		if i > 0 {
-			key = append(key, ',')
-		}
-		key = append(key, t[:min(len(t), 200)]...)
-	}
-	return string(key)
-}
-
-// sample draws the columns of a row as "name=value".
-func (r *reader) sample(tuple []byte) ([]byte, error) {
-	fields := r.schema.Fields()
-	all := make([]int, len(fields))
-	for i := range all {
-		all[i] = i
-	}
-	texts, err := r.decoder.Text(tuple, all)
-	if err != nil {
-		return nil, err
-	}
-	var sample []byte
-	for i, t := range texts {
-		if t == nil || len(sample) > rows.MaxSample {
-			continue
-		}
-		sample = fmt.Appendf(sample, "%s=%q ", fields[i].Name, t[:min(len(t), 200)])
-	}
-	return sample[:min(len(sample), rows.MaxSample)], nil
 }
 
 // hand gives the batch to the caller, with the place after it where there is one.

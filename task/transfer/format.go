@@ -16,6 +16,9 @@ func pick(ctx context.Context, src source.Source, dst destination.Destination, o
 	if len(o.retyped) > 0 {
 		return rows.Arrow, "arrow: the pipeline gives the type of " + strings.Join(o.retyped, ", ")
 	}
+	if o.rekeyed {
+		return rows.Arrow, "arrow: the key is the pipeline's, and rows may repeat it"
+	}
 	from, ok := src.(source.Formatter)
 	if !ok {
 		return rows.Arrow, "arrow: the source has no raw format"

@@ -24,11 +24,12 @@ type order struct {
 	deletes     syncline.Deletes
 	columns     syncline.Columns
 	retyped     []string // columns whose type the pipeline gives
+	rekeyed     bool     // the key is the pipeline's word, not the source's
 }
 
 // resolve settles defaults and refuses what contradicts itself.
 func resolve(s syncline.EntitySpec, e source.Entity, window *syncline.Window) (order, error) {
-	o := order{columns: cmp.Or(s.Columns, syncline.ColumnsAdd)}
+	o := order{columns: cmp.Or(s.Columns, syncline.ColumnsAdd), rekeyed: len(s.Key) > 0 && !slices.Equal(s.Key, e.Key)}
 	e, err := override(s, e)
 	if err != nil {
 		return o, err
