@@ -38,6 +38,9 @@ type Options struct {
 	Ledger string // a PostgreSQL URL; "": a SQLite file in the data directory
 	// AcceptDataLoss takes a PostgreSQL ledger that may forget in a crash what it acknowledged.
 	AcceptDataLoss bool
+	// Lease is how long a worker that gives no sign of life keeps its runs; 0: 15 s. All
+	// processes of a ledger must agree. It is there for tests, which cannot wait so long.
+	Lease time.Duration
 
 	Server  bool   // keeps the ledger as long as it runs; a second one is refused
 	Command string // what others read of this process: "syncline sync"

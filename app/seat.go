@@ -71,7 +71,7 @@ func (a *App) share(ctx context.Context) error {
 // seatOn starts what keeps a ledger moving and answers for it.
 func (a *App) seatOn(store syncline.Store, listeners ...net.Listener) *seat {
 	s := &seat{store: store, pipes: newPipes()}
-	s.ledger = ledger.New(store, ledger.Options{Log: a.log, Dead: dead})
+	s.ledger = ledger.New(store, ledger.Options{Log: a.log, Dead: dead, TTL: a.o.Lease})
 	s.catalog = a.catalogOn(store)
 	o := native.Options{Ledger: s.ledger, Catalog: s.catalog, Log: a.log, About: a.about}
 	if !a.o.Server && a.o.Ledger == "" {

@@ -52,6 +52,7 @@ func (a *App) worker(run string, once bool) *engine.Worker {
 	self.Run = run
 	return engine.NewWorker(engine.WorkerOptions{
 		Door: a.door(), Opener: a.catalogOn(nil), Tasks: a.kinds.Task, Self: self, Log: a.log, Once: once,
+		Beat: a.o.Lease / 3,
 	})
 }
 

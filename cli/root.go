@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -23,6 +24,7 @@ type command struct {
 	data, ledger, logLevel string
 	json                   bool
 	lossy                  bool
+	lease                  time.Duration
 
 	app *app.App
 }
@@ -55,6 +57,8 @@ func (c *command) root() *cobra.Command {
 	f.StringVar(&c.logLevel, "log-level", "", "`level` of the log: debug, info, warn, error")
 	f.BoolVar(&c.lossy, "i-accept-data-loss", false, "take a PostgreSQL ledger whose server forgets in a crash what it acknowledged (fsync or synchronous_commit off)")
 	f.BoolVar(&c.json, "json", false, "write JSON")
+	f.DurationVar(&c.lease, "lease", 0, "how long a worker that gives no sign of life keeps its runs; for tests (docs/reliability.md)")
+	_ = f.MarkHidden("lease") // fails only when there is no such flag
 	root.AddGroup(&cobra.Group{ID: groupMove, Title: "Move data:"}, &cobra.Group{ID: groupRuns, Title: "See and steer:"}, &cobra.Group{ID: groupMore, Title: "More:"})
 	c.add(root, groupMove, c.syncCommand(), c.demoCommand(), c.applyCommand(), c.runCommand(), c.serveCommand(), c.workerCommand())
 	c.add(root, groupRuns, c.runsCommand(), c.pipelinesCommand(), c.whyCommand(), c.pauseCommand(), c.unpauseCommand())
@@ -98,7 +102,7 @@ func (c *command) open(ctx context.Context, o app.Options) error {
 	if o.Ledger = c.ledger; o.Ledger == "" {
 		o.Ledger = os.Getenv("SYNCLINE_LEDGER")
 	}
-	o.AcceptDataLoss = c.lossy
+	o.AcceptDataLoss, o.Lease = c.lossy, c.lease
 	c.app, err = app.Open(ctx, o)
 	return err
 }
