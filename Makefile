@@ -9,7 +9,7 @@ RACE    := ./ledger ./engine ./store/... ./task/... ./rows ./app ./client ./dial
 PGBIN   := $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb) $(shell command -v initdb))
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race lint fmt test-tools fuzz failover
+.PHONY: help build demo test race lint fmt test-tools fuzz failover bench bench-tools
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 14
@@ -44,6 +44,17 @@ fuzz: ## every fuzz target for 10 s each
 failover: test-tools ## ten times the loss of the ledger's primary under Patroni and etcd, which the distribution brings; FAILOVERS=n
 	@test -x "$$(command -v patroni)" -a -x "$$(command -v etcd)" || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends patroni etcd-server; }
 	$(GO) test ./fault -run TestFailover -failovers $(or $(FAILOVERS),10) -v -timeout 20m
+
+bench: bench-tools ## every benchmark beside its reference, about 25 minutes on a quiet machine; ARGS="-rounds 1 -save", RUN=TestTransfer/CSV
+	cd bench && CI=$(or $(CI),true) $(GO) test ./measure && \
+	for suite in $(or $(SUITE),transfer ledger); do \
+	  test ! -d $$suite || CI=$(or $(CI),true) $(GO) test ./$$suite -run '$(or $(RUN),.)' -v -count=1 -timeout 60m $$(test $$suite != transfer || echo -large 10000000) $(ARGS) || exit 1; \
+	done
+
+bench-tools: test-tools ## what benchmarks compare with, from the distribution, if missing
+ifeq ($(shell command -v sqlite3),)
+	$(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends sqlite3
+endif
 
 test-tools: ## PostgreSQL and a C compiler (for the race detector) from the distribution, if missing
 ifeq ($(PGBIN),)

@@ -101,7 +101,7 @@ func (r Row) what() string {
 	if r.Against == "" {
 		return r.Name
 	}
-	return r.Name + ", against " + r.Against
+	return r.Name + ", against " + strings.ReplaceAll(r.Against, "|", `\|`)
 }
 
 func (r Row) amount(v float64) string { return short(v) + " " + r.Unit }
