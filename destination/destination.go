@@ -77,6 +77,8 @@ type Target struct {
 	// Cursor is the incremental cursor's column, "" if none.
 	Cursor   string
 	Parallel int // lanes side by side; at least 1
+	// Corrects: rows that repeat a key may come, as corrections of what was read before.
+	Corrects bool
 	// Restart: what this load has staged so far cannot be gone on with (the source
 	// cannot resume it): Takeover begins the load anew.
 	Restart bool

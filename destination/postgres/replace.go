@@ -242,7 +242,11 @@ func (p *publishing) thin(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	p.target.Note(syncline.Warning, "%s: %d rows repeated the key (%s) of another; of each key the last one read was kept", p.name.text(), tag.RowsAffected(), list("", p.shape.key))
+	severity := syncline.Warning
+	if p.target.Corrects { // rows that changed while the load was interrupted
+		severity = syncline.Info
+	}
+	p.target.Note(severity, "%s: %d rows repeated the key (%s) of another; of each key the last one read was kept", p.name.text(), tag.RowsAffected(), list("", p.shape.key))
 	return tag.RowsAffected(), nil
 }
 

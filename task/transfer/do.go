@@ -133,12 +133,13 @@ func (t *transfer) load(ctx context.Context, anew bool) error {
 	return t.complete(ctx, at)
 }
 
-// goOn takes up the plan of an earlier attempt. The source sees it first, unless all of it
-// is read already.
+// goOn takes up the plan of an earlier attempt. A source that can tell what has changed
+// since sees it first, also when all of it was read: what is published is then what the
+// source holds now.
 func (t *transfer) goOn(ctx context.Context, at rows.Standing) error {
 	t.saysResumed(at)
 	r, ok := t.src.(source.Resumer)
-	if !ok || t.memo.Plan.Resume != source.ResumeByPart || done(t.memo.Plan, at) {
+	if !ok || t.memo.Plan.Resume != source.ResumeByPart {
 		return nil
 	}
 	p, err := r.GoOn(ctx, t.order.query, t.memo.Plan, at.Parts)
@@ -169,7 +170,9 @@ func (t *transfer) takeover(ctx context.Context, restart bool) (rows.Standing, e
 	target := t.target(restart)
 	t.format, t.path = pick(ctx, t.src, t.dst, t.order, target)
 	target.Format, t.order.query.Format = t.format, t.format
-	t.order.query.Corrects = corrects(t.dst, target)
+	_, resumes := t.src.(source.Resumer)
+	target.Corrects = resumes && corrects(t.dst, target)
+	t.order.query.Corrects = target.Corrects
 	t.progress.path(t.path)
 	if err := t.call.Held(); err != nil {
 		return rows.Standing{}, err

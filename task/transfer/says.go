@@ -58,7 +58,7 @@ func by(cursor string) string {
 	return " by " + cursor
 }
 
-// saysResumed tells that two moments of the source meet in this load.
+// saysResumed tells what becomes of what was read before.
 func (t *transfer) saysResumed(at rows.Standing) {
 	var read int64
 	left := 0
@@ -72,7 +72,11 @@ func (t *transfer) saysResumed(at rows.Standing) {
 	if n := max(t.memo.Plan.Expected, t.call.Task.Stats.Expected); n > 0 {
 		of = fmt.Sprintf(" of about %d", n)
 	}
+	_, resumes := t.src.(source.Resumer)
 	switch {
+	case read > 0 && resumes && t.memo.Corrects:
+		t.note(syncline.Info, "goes on after %d%s rows; of those, what has changed since is read again", read, of)
+		return
 	case left == 0:
 		t.note(syncline.Info, "all %d rows are read; goes on to publish them", read)
 		return
