@@ -1,7 +1,6 @@
 package measure
 
 import (
-	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -93,8 +92,11 @@ func measured(rows []Row) (lines []string) {
 }
 
 func (r Row) String() string {
-	return strings.Join(strings.Fields(fmt.Sprintf("%s: %s, reference %s, ratio %s (noise %s), bar %s %s%s",
-		r.Name, r.amount(r.Ours), cmp.Or(r.theirs(), "none"), r.ratio(), r.noise(), r.bar(), r.verdict(), memory(r.RSS))), " ")
+	beside := ""
+	if r.Against != "" {
+		beside = fmt.Sprintf(", reference %s, ratio %s (noise %s)", r.theirs(), r.ratio(), r.noise())
+	}
+	return fmt.Sprintf("%s: %s%s, bar %s %s%s", r.Name, r.amount(r.Ours), beside, r.bar(), r.verdict(), memory(r.RSS))
 }
 
 func (r Row) what() string {

@@ -17,9 +17,10 @@ import (
 )
 
 var (
-	size    = flag.Int("rows", 1_000_000, "rows of the mixed table; incremental syncs have five times as many")
-	large   = flag.Int("large", 0, "rows of the large mixed table, PostgreSQL to PostgreSQL only; 0: none")
-	profile = flag.String("profile", "", "`folder` for a CPU profile of each benchmark's last sync, which becomes a little slower by it")
+	size        = flag.Int("rows", 1_000_000, "rows of the mixed table; incremental syncs have five times as many")
+	large       = flag.Int("large", 0, "rows of the large mixed table, PostgreSQL to PostgreSQL only; 0: none")
+	largeRounds = flag.Int("large-rounds", 1, "rounds of its comparisons, at most")
+	profile     = flag.String("profile", "", "`folder` for a CPU profile of each benchmark's last sync, which becomes a little slower by it")
 )
 
 // binary is the program under test, built as it is released.

@@ -34,7 +34,7 @@ func (s *server) toPostgres(t *testing.T) {
 	}
 	t.Run("bigintLarge", func(t *testing.T) {
 		s.mixed(t, "mixed_large", *large)
-		much = replaced{s, "mixed_large", "bigint key", *large, 1.0, 2}.measure(t)
+		much = replaced{s, "mixed_large", "bigint key", *large, 1.0, *largeRounds}.measure(t)
 		if small > 0 {
 			measure.Bound(t, measure.Limit{
 				Name: fmt.Sprintf("PostgreSQL→PostgreSQL, peak memory of %s to that of %s", count(*large), count(*size)), Unit: "times",
@@ -45,7 +45,7 @@ func (s *server) toPostgres(t *testing.T) {
 	t.Run("uuidLarge", func(t *testing.T) {
 		s.mixed(t, "mixed_large", *large)
 		s.mixedUUID(t, "mixed_large_uuid", "mixed_large")
-		replaced{s, "mixed_large_uuid", "UUID key", *large, 0.9, 1}.measure(t)
+		replaced{s, "mixed_large_uuid", "UUID key", *large, 0.9, *largeRounds}.measure(t)
 	})
 }
 

@@ -28,9 +28,10 @@ const (
 )
 
 // settings differ from PostgreSQL's own, for both sides: nothing but what is measured
-// starts a checkpoint or a vacuum. What is acknowledged is on the disk.
+// starts a checkpoint or a vacuum. What is acknowledged is on the disk, and the buffers are
+// those with which other tools were measured.
 var settings = []string{
-	"fsync=on", "full_page_writes=on", "synchronous_commit=on",
+	"shared_buffers=1GB", "fsync=on", "full_page_writes=on", "synchronous_commit=on",
 	"max_wal_size=32GB", "checkpoint_timeout=1h", "autovacuum=off", "max_connections=100",
 }
 

@@ -12,8 +12,16 @@ import (
 
 // columns are those of the mixed table with the types of its source.
 var columns = []struct{ name, native string }{
-	{"id", "bigint"}, {"qty", "integer"}, {"amount", "numeric(12,2)"}, {"score", "double precision"}, {"active", "boolean"},
-	{"created_at", "timestamp with time zone"}, {"day", "date"}, {"label", "text"}, {"note", "character varying(60)"}, {"payload", "jsonb"},
+	{"id", "bigint"},
+	{"qty", "integer"},
+	{"amount", "numeric(12,2)"},
+	{"score", "double precision"},
+	{"active", "boolean"},
+	{"created_at", "timestamp with time zone"},
+	{"day", "date"},
+	{"label", "text"},
+	{"note", "character varying(60)"},
+	{"payload", "jsonb"},
 }
 
 // mixed makes the mixed table with n rows in the source, once.
