@@ -110,7 +110,23 @@ func (w *writer) Join(ctx context.Context) error {
 			return err
 		}
 		w.shape = s
-		w.settleOn(have)
-		return nil
+		return w.joins(ctx, tx, have)
 	})
+}
+
+// joins holds what the helper sees against what the load was begun for: rows that are
+// encoded for other columns would be refused one by one.
+func (w *writer) joins(ctx context.Context, tx pgx.Tx, have *table) error {
+	fits := have != nil || w.target.Disposition == syncline.Replace
+	if fits && w.staged() {
+		var err error
+		if fits, err = w.stageFits(ctx, tx); err != nil {
+			return err
+		}
+	}
+	if !fits || w.target.Disposition != syncline.Replace && w.shape.changed() {
+		return altered(w.name)
+	}
+	w.settleOn(have)
+	return nil
 }

@@ -35,8 +35,9 @@ func (d *database) Accepts(ctx context.Context, t destination.Target) []rows.For
 	return []rows.Format{rows.PGCopy, rows.Arrow}
 }
 
-// sameTypes reports whether all columns of the entity land, each in its own type. What is
-// an enum here may be another one there.
+// sameTypes reports whether all columns of the entity land, each in its own type, and one
+// whose binary form means the same on every server: that of a composite, of an array of an
+// extension's type, of regclass, names things by numbers that are the server's own.
 func (s *shape) sameTypes(t destination.Target) bool {
 	fields := t.Entity.Schema.Fields()
 	if len(s.columns) != len(fields) {
@@ -44,7 +45,7 @@ func (s *shape) sameTypes(t destination.Target) bool {
 	}
 	for i, l := range s.columns {
 		native, ok := strings.CutPrefix(rows.Native(fields[i]), pgcopy.Native)
-		if !ok || l.field != i || l.typ.enum || l.typ.typ != native {
+		if !ok || l.field != i || l.typ.enum || l.typ.typ != native || pgcopy.SelectExpr(fields[i], native) != native {
 			return false
 		}
 	}

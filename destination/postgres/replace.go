@@ -260,6 +260,10 @@ func sameShape(n name, before, now *shape) error {
 	if same {
 		return nil
 	}
+	return altered(n)
+}
+
+func altered(n name) error {
 	return syncline.Errorf(syncline.Aborted, "the columns of %s were changed while it was loaded", n.text()).Of(syncline.ClassDestination).Again().
 		Try("run again: the load begins anew for the table as it is now")
 }
