@@ -125,7 +125,7 @@ type Definition struct {
 	Outcome     Outcome       `json:"outcome,omitempty"`
 	MaxTries    int           `json:"max_tries,omitempty"` // deaths and retryable failures without progress; default 5
 	Deadline    time.Duration `json:"deadline,omitempty"`  // of one run, from its first claim; 0: none
-	Parallel    int           `json:"parallel,omitempty"`  // tasks side by side; default 4
+	Parallel    int           `json:"parallel,omitempty"`  // entities, and parts of all of them, side by side; default 4
 	KeepRuns    int           `json:"keep_runs,omitempty"` // final runs kept; 0: no limit by number
 	KeepDays    int           `json:"keep_days,omitempty"` // 0: no limit by age
 	// Host pins runs to one machine because an endpoint is local to it; "": any.

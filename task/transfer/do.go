@@ -21,6 +21,12 @@ import (
 func (o Options) do(ctx context.Context, c *task.Call) error {
 	t := &transfer{Options: o, call: c, progress: newProgress(c)}
 	defer t.close()
+	if n := c.Definition.Parallel; n > 0 {
+		t.Lanes = min(t.Lanes, n)
+	}
+	var leave func()
+	t.room, leave = o.rooms.enter(c.Run.ID, cmp.Or(c.Definition.Parallel, t.Lanes))
+	defer leave()
 	return outcome(ctx, c, t.run(ctx))
 }
 
@@ -29,6 +35,7 @@ type transfer struct {
 	Options
 	call     *task.Call
 	progress *progress
+	room     *room
 
 	src    source.Source
 	dst    destination.Destination

@@ -36,6 +36,11 @@ type parcel struct {
 // run ends with the part done, or with an error and nothing half-written.
 func (l *lane) run(ctx context.Context) (err error) {
 	defer l.caught("write", &err)
+	give, err := l.room.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer give()
 	l.seen = time.Now()
 	l.progress.started(l.part.ID)
 	to, err := l.writer.Part(ctx, l.part.ID, l.call.Token)

@@ -6,6 +6,7 @@ package transfer
 import (
 	"cmp"
 	"context"
+	"runtime"
 
 	"github.com/synclinehq/syncline"
 	"github.com/synclinehq/syncline/destination"
@@ -17,8 +18,8 @@ import (
 // Name is the kind's name in tasks.
 const Name = "transfer"
 
-// defaultLanes is low because tasks run side by side too, and every lane may hold two batches.
-const defaultLanes = 2
+// leastLanes keep a source and a destination busy even on one processor.
+const leastLanes = 2
 
 // Options is what transfers of one process share.
 type Options struct {
@@ -28,13 +29,17 @@ type Options struct {
 	// Memory bounds the bytes in flight of all transfers of the process. It should hold at
 	// least four batches, or reading and writing cannot overlap.
 	Memory *rows.Budget
-	// Lanes is how many parts of one entity are moved side by side; default 2.
+	// Lanes is how many parts of one entity are moved side by side, as far as the pipeline's
+	// parallel allows; default one a processor, but two.
 	Lanes int
+
+	rooms *rooms
 }
 
 // New makes the task kind.
 func New(o Options) task.Kind {
-	o.Lanes = cmp.Or(max(o.Lanes, 0), defaultLanes)
+	o.Lanes = cmp.Or(max(o.Lanes, 0), max(runtime.GOMAXPROCS(0), leastLanes))
+	o.rooms = newRooms()
 	return task.Kind{Name: Name, Plan: o.plan, Do: o.do}
 }
 

@@ -1,0 +1,48 @@
+package transfer
+
+import (
+	"context"
+	"sync"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// rooms bounds, for each run, the parts that all of its entities move side by side.
+type rooms struct {
+	mu  sync.Mutex
+	run map[string]*room
+}
+
+type room struct {
+	*semaphore.Weighted
+	users int // transfers of the run
+}
+
+func newRooms() *rooms { return &rooms{run: map[string]*room{}} }
+
+// enter is for a transfer that begins; leave must be called when it ends.
+func (r *rooms) enter(run string, parallel int) (in *room, leave func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	in = r.run[run]
+	if in == nil {
+		in = &room{Weighted: semaphore.NewWeighted(int64(parallel))}
+		r.run[run] = in
+	}
+	in.users++
+	return in, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if in.users--; in.users == 0 {
+			delete(r.run, run)
+		}
+	}
+}
+
+// take waits for a place; the caller gives it back.
+func (r *room) take(ctx context.Context) (give func(), err error) {
+	if err := r.Acquire(ctx, 1); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	return func() { r.Release(1) }, nil
+}
