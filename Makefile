@@ -45,7 +45,7 @@ failover: test-tools ## ten times the loss of the ledger's primary under Patroni
 	@test -x "$$(command -v patroni)" -a -x "$$(command -v etcd)" || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends patroni etcd-server; }
 	$(GO) test ./fault -run TestFailover -failovers $(or $(FAILOVERS),10) -v -timeout 20m
 
-bench: bench-tools ## every benchmark beside its reference, about 25 minutes, on a quiet machine; SUITE=transfer RUN=TestTransfer/CSV ARGS="-rounds 1 -save"
+bench: bench-tools ## every benchmark beside its reference, about 25 minutes, on a quiet machine; SUITE=transfer RUN=TestTransfer/FromCSV ARGS="-rounds 1 -save"
 	cd bench && CI=$(or $(CI),true) $(GO) test ./measure
 ifneq ($(filter-out ledger,$(or $(SUITE),transfer)),)
 	cd bench && CI=$(or $(CI),true) $(GO) test ./transfer -v -count=1 -timeout 60m -run '$(or $(RUN),.)' -large 10000000 $(ARGS)

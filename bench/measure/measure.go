@@ -107,13 +107,14 @@ func (c Comparison) row(got [3][]Sample) Row {
 type Limit struct {
 	Name, Unit string
 	Value, Bar float64
-	AtMost     bool // the bar is the most it may be, not the least
+	AtMost     bool    // the bar is the most it may be, not the least
+	Noise      float64 // the same figure where there was nothing to measure; 0: not known
 }
 
 // Bound reports a figure and whether it keeps within its bar.
 func Bound(t testing.TB, l Limit) Row {
 	t.Helper()
-	r := Row{Name: l.Name, Unit: l.Unit, Ours: l.Value, Bar: l.Bar, AtMost: l.AtMost, At: time.Now().UTC().Truncate(time.Second)}
+	r := Row{Name: l.Name, Unit: l.Unit, Ours: l.Value, Bar: l.Bar, AtMost: l.AtMost, Floor: l.Noise, At: time.Now().UTC().Truncate(time.Second)}
 	r.Met = l.Value >= l.Bar
 	if l.AtMost {
 		r.Met = l.Value <= l.Bar

@@ -17,7 +17,7 @@ type Row struct {
 	Name, Against, Unit string
 	Ours, Theirs        float64
 	Ratio               float64 // of the medians
-	Floor, Spread       float64 // the reference against itself: median quotient, farthest from 1
+	Floor, Spread       float64 // the reference against itself: median quotient, farthest from 1; a limit's noise
 	Bar                 float64
 	AtMost, Met         bool
 	RSS, MaxRSS         int64
@@ -123,8 +123,11 @@ func (r Row) ratio() string {
 }
 
 func (r Row) noise() string {
-	if r.Against == "" {
+	switch {
+	case r.Against == "" && r.Floor == 0:
 		return ""
+	case r.Against == "":
+		return r.amount(r.Floor)
 	}
 	return fmt.Sprintf("%.2f ± %.0f %%", r.Floor, 100*r.Spread)
 }

@@ -70,11 +70,11 @@ func underProfile(path string) int {
 // TestTransfer is one test, so that all benchmarks share a server and its tables.
 func TestTransfer(t *testing.T) {
 	s := newServer(t)
-	t.Run("PostgreSQL", s.toPostgres)
-	t.Run("PostgreSQLtoCSV", s.toCSV)
-	t.Run("PostgreSQLtoJSONLines", s.toJSONLines)
-	t.Run("CSVtoPostgreSQL", s.fromCSV)
-	t.Run("PostgreSQLtoSQLite", s.toSQLite)
-	t.Run("SQLitetoPostgreSQL", s.fromSQLite)
+	t.Run("Replace", s.toPostgres)
+	t.Run("ToCSV", s.toCSV)
+	t.Run("ToJSONLines", s.toJSONLines)
+	t.Run("FromCSV", s.fromCSV)
+	t.Run("ToSQLite", s.toSQLite)
+	t.Run("FromSQLite", s.fromSQLite)
 	t.Run("Incremental", s.incremental)
 }

@@ -99,14 +99,16 @@ func (r replaced) pipe(t testing.TB) measure.Sample {
 	return measure.Sample{Count: int64(r.rows), Took: took}
 }
 
-// blocked refreshes once more while somebody reads the table.
+// blocked refreshes once more while somebody reads the table, and somebody else one that
+// is left alone: what that one waits for is the machine's doing.
 func (r replaced) blocked(t *testing.T, p program) {
 	r.settle(t)
-	reader := r.reader(t, dst, r.table)
+	target, bystander := r.reader(t, dst, r.table), r.reader(t, dst, "pg_am")
 	r.sync(t, p)
+	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 	measure.Bound(t, measure.Limit{
 		Name: fmt.Sprintf("PostgreSQL→PostgreSQL, %s, %s, longest wait of a reader during a refresh", count(r.rows), r.what), Unit: "ms",
-		Value: float64(reader.longest(t)) / float64(time.Millisecond), Bar: 50, AtMost: true,
+		Value: ms(target.longest(t)), Bar: 50, AtMost: true, Noise: ms(bystander.longest(t)),
 	})
 }
 

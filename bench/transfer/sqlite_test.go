@@ -2,6 +2,7 @@ package transfer_test
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 const exact = `select id, qty, amount, printf('%!.17g', score) as score, active, created_at, day, label, note, payload from mixed`
 
 func (s *server) toSQLite(t *testing.T) {
+	needSQLite(t)
 	s.mixed(t, "mixed", *size)
 	ours, theirs := filepath.Join(t.TempDir(), "ours.db"), filepath.Join(t.TempDir(), "theirs.db")
 	var p program
@@ -50,6 +52,7 @@ func (s *server) toSQLite(t *testing.T) {
 }
 
 func (s *server) fromSQLite(t *testing.T) {
+	needSQLite(t)
 	s.mixed(t, "mixed", *size)
 	file := filepath.Join(t.TempDir(), "in.db")
 	newProgram(t).sync(t, *size, s.url(src), file, "--entities", "public.mixed")
@@ -74,6 +77,21 @@ func (s *server) fromSQLite(t *testing.T) {
 	}
 	s.clean(t, dst)
 	s.drop(t, "mixed")
+}
+
+// needSQLite skips where the command line tool is missing, and fails there in CI.
+func needSQLite(t *testing.T) {
+	t.Helper()
+	out, err := exec.Command("sqlite3", "--version").Output()
+	switch {
+	case err == nil:
+		version, _, _ := strings.Cut(string(out), " ")
+		measure.Version("sqlite3 " + version)
+	case os.Getenv("CI") == "":
+		t.Skip("sqlite3 is not installed: make bench-tools")
+	default:
+		t.Fatal(err)
+	}
 }
 
 // sqlite runs a statement with the command line tool.
