@@ -3,15 +3,23 @@
 package durable
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
-// WriteFile puts data under path: a file of its own is synced, then renamed over it.
+// WriteFile puts data under path: a file of its own is synced, then renamed over it. What
+// writers of this path left that were killed on the way is removed; one that is still at
+// it, stopped and overtaken, is refused when it goes on.
 func WriteFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	dir := filepath.Dir(path)
+	name := sha256.Sum256([]byte(filepath.Base(path))) // itself it could be too long for two
+	prefix := fmt.Sprintf(".new-%x-", name[:8])
+	f, err := os.CreateTemp(dir, prefix+"*")
 	if err != nil {
 		return err
 	}
@@ -24,9 +32,24 @@ func WriteFile(path string, data []byte) error {
 	}
 	err = errors.Join(err, f.Close())
 	if err == nil {
-		return Rename(f.Name(), path)
+		err = Rename(f.Name(), path)
+	} else {
+		err = errors.Join(err, os.Remove(f.Name()))
 	}
-	return errors.Join(err, os.Remove(f.Name()))
+	return errors.Join(err, sweep(dir, prefix))
+}
+
+// sweep removes the files of a folder whose names begin with prefix.
+func sweep(dir, prefix string) error {
+	files, err := os.ReadDir(dir)
+	for _, f := range files {
+		if strings.HasPrefix(f.Name(), prefix) {
+			if gone := os.Remove(filepath.Join(dir, f.Name())); !errors.Is(gone, fs.ErrNotExist) {
+				err = errors.Join(err, gone)
+			}
+		}
+	}
+	return err
 }
 
 // Rename moves a synced file to path, replacing what is there, and makes that last.

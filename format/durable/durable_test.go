@@ -1,6 +1,8 @@
 package durable
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -22,6 +24,26 @@ func TestWriteFile(t *testing.T) {
 	}
 	if err := WriteFile(filepath.Join(path, "under a file"), nil); err == nil {
 		t.Error("wrote under a file")
+	}
+}
+
+func TestKilledWritersAreSweptAway(t *testing.T) {
+	dir := t.TempDir()
+	mine, other := filepath.Join(dir, "x.json"), filepath.Join(dir, "y.json")
+	for _, path := range []string{mine, other} { // as far as a killed one comes
+		if err := WriteFile(path, nil); err != nil {
+			t.Fatal(err)
+		}
+		name := sha256.Sum256([]byte(filepath.Base(path)))
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf(".new-%x-1", name[:8])), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := WriteFile(mine, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 3 {
+		t.Errorf("there are %v, %v; what another path's writer left is not ours", left, err)
 	}
 }
 
