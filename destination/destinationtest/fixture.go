@@ -78,6 +78,8 @@ var cases = []struct {
 	{"TakeoverByLowerToken", takeoverLower},
 	{"HelperOfOnePart", helper},
 	{"StoppedHolder", stoppedHolder},
+	{"HelpersJoin", helpersJoin},
+	{"HelpersAreFenced", helpersFenced},
 
 	{"RejectsAreKeptBeforeTheCommit", rejectsKept},
 	{"RejectsOfTheSource", sourceRejects},
@@ -88,6 +90,11 @@ var cases = []struct {
 	{"Unbalanced", unbalanced},
 	{"UnbalancedSum", unbalancedSum},
 	{"Duplicates", duplicates},
+
+	{"RepeatsAcrossParts", repeatsAcross},
+	{"Census", censusTaken},
+	{"CensusUnfinished", censusUnfinished},
+	{"CensusOfNothing", censusOfNothing},
 
 	{"NewColumn", newColumn},
 	{"NewColumnIgnored", ignoredColumn},
