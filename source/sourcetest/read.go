@@ -53,6 +53,9 @@ func (s *session) readPart(ctx context.Context, src source.Source, q source.Quer
 		if err != nil {
 			return g, err
 		}
+		if b.Format == rows.PGCopy {
+			b.Record = s.decode(q.Entity.Schema, b.Raw)
+		}
 		s.check(q, b, ordinal)
 		ordinal = b.First + b.Read()
 		g.lines = append(g.lines, lines(b.Record)...)
@@ -69,8 +72,8 @@ func (s *session) readPart(ctx context.Context, src source.Source, q source.Quer
 func (s *session) check(q source.Query, b rows.Batch, ordinal int64) {
 	s.Helper()
 	switch {
-	case b.Format != rows.Arrow:
-		s.Fatalf("format %q", b.Format)
+	case b.Format != q.Format:
+		s.Fatalf("format %q, want %q", b.Format, q.Format)
 	case b.Record == nil || b.Release == nil:
 		s.Fatal("a batch without Record or Release")
 	case b.Rows != b.Record.NumRows():

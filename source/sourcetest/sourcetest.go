@@ -60,6 +60,7 @@ func Run(t *testing.T, f Fixture) {
 		{"100,000 rows", func(t *testing.T, f Fixture) { wholeTable(t, f, 100_000) }},
 		{"same parts", sameParts},
 		{"resume from every Next", resume},
+		{"undecoded", undecoded},
 		{"two reads at once", twoReads},
 		{"types given by the pipeline", givenTypes},
 		{"large rows", largeRows},
