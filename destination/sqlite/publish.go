@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"crypto/rand"
 	"slices"
 	"strings"
 
@@ -337,12 +336,22 @@ func (p *publishing) identify(h *head) error {
 		return err
 	}
 	if !same {
-		h.targetID = strings.ToLower(rand.Text()[:12])
-		if err := setMarker(p.c, now.name, h.targetID); err != nil {
+		if h.targetID, err = p.newMarker(now.name); err != nil {
 			return err
 		}
 	}
 	empty, err := isEmpty(p.c, now.name)
 	p.last.Filled = !empty
 	return err
+}
+
+// newMarker is the marker that the table got when this load made it. One that was there
+// before gets it now, which takes a look at every row.
+func (p *publishing) newMarker(table string) (string, error) {
+	id := p.markerID()
+	made, err := marked(p.c, table, id)
+	if err != nil || made {
+		return id, err
+	}
+	return id, setMarker(p.c, table, id)
 }

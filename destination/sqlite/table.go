@@ -167,8 +167,12 @@ func marked(c *sqlitefile.Conn, table, id string) (bool, error) {
 	return id != "" && n > 0, err
 }
 
-// setMarker puts the marker on a table.
+// setMarker puts the marker on a table, and takes it from one that this load made before
+// and somebody has renamed since.
 func setMarker(c *sqlitefile.Conn, table, id string) error {
+	if err := c.Exec("drop index if exists main." + sqlitefile.Quote(marker+id)); err != nil {
+		return err
+	}
 	return c.Exec("create index main." + sqlitefile.Quote(marker+id) + " on " + sqlitefile.Quote(table) + " ((0)) where 0")
 }
 

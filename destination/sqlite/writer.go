@@ -265,9 +265,9 @@ func (w *Writer) prepare(c *sqlitefile.Conn, there *table) error {
 // makeStage makes the stage as the table is, with its rules, or as the entity is.
 func (w *Writer) makeStage(c *sqlitefile.Conn, there *table) error {
 	if there == nil {
-		return c.Exec(w.shape.create(w.stage))
+		return w.makeTable(c, w.shape.create(w.stage), w.stage)
 	}
-	if err := c.Exec(rename(w.shape.sql, w.stage)); err != nil {
+	if err := w.makeTable(c, rename(w.shape.sql, w.stage), w.stage); err != nil {
 		return err
 	}
 	if err := w.addColumns(c, w.stage); err != nil {
@@ -281,6 +281,17 @@ func (w *Writer) makeStage(c *sqlitefile.Conn, there *table) error {
 	return w.makeUnique(c, w.stage, w.stageKey())
 }
 
+// makeTable makes a table with this load's marker on it: while it is empty, that is free.
+func (w *Writer) makeTable(c *sqlitefile.Conn, sql, name string) error {
+	if err := c.Exec(sql); err != nil {
+		return err
+	}
+	return setMarker(c, name, w.markerID())
+}
+
+// markerID is of this load alone.
+func (w *Writer) markerID() string { return strings.TrimPrefix(w.stage, stages) }
+
 // stageKey names the index that makes a stage's key unique where its table does it by an
 // index of its own, or not at all.
 func (w *Writer) stageKey() string { return w.stage + "_key" }
@@ -288,7 +299,7 @@ func (w *Writer) stageKey() string { return w.stage + "_key" }
 // fitTable makes the table, or brings the one there is up to the entity.
 func (w *Writer) fitTable(c *sqlitefile.Conn, there *table) error {
 	if there == nil {
-		return c.Exec(w.shape.create(w.t.Table))
+		return w.makeTable(c, w.shape.create(w.t.Table), w.t.Table)
 	}
 	if err := w.redeclare(c, there); err != nil {
 		return err

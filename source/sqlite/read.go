@@ -144,8 +144,12 @@ func (r *reading) cut() error {
 		Rejects: taken.Rejects, First: r.first, Next: r.at.encode(), Release: rec.Release,
 	}
 	r.first, r.filtered = r.at.Rows, 0
+	next := roomOf(rec)
 	if !r.yield(b) {
 		return errStop
+	}
+	if !r.at.End {
+		next.reserve(r.b.Columns) // not before the batch is taken: two would be held
 	}
 	return nil
 }
