@@ -56,6 +56,9 @@ func work(ctx context.Context, settings string, token int64) error {
 	if err != nil {
 		return err
 	}
+	if token%2 == 0 {
+		w.(*Writer).aside = 1 // saves go on beside the writing
+	}
 	standing, err := w.Takeover(ctx)
 	if err != nil || standing.Published {
 		return err

@@ -2,7 +2,6 @@ package files
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -128,37 +127,4 @@ func (f *format) fault(rec arrow.RecordBatch, i int) *rows.Reject {
 		}
 	}
 	return nil
-}
-
-// count counts the rows of a file.
-func (f *format) count(r io.Reader) (n int64, err error) {
-	buf := make([]byte, 256<<10)
-	quoted, open := false, false // open: the last line has no end yet
-	for {
-		got, err := r.Read(buf)
-		for _, c := range buf[:got] {
-			switch {
-			case f.quote != 0 && c == f.quote:
-				quoted, open = !quoted, true
-			case c == '\n' && !quoted:
-				n++
-				open = false
-			default:
-				open = true
-			}
-		}
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return n, err
-		}
-	}
-	if open {
-		n++
-	}
-	if len(f.header) > 0 && n > 0 {
-		n--
-	}
-	return n, nil
 }

@@ -18,13 +18,17 @@ import (
 // lane writes one part to its stage. Rows go to the file as they come; they are valid
 // once the part's marker says so.
 type lane struct {
-	w       *Writer
-	part    part
-	f       *os.File
-	member  io.WriteCloser  // open since the last checkpoint; each is one of the codec's
-	pending syncline.Counts // since the last checkpoint
-	buf     []byte
-	err     error // of a step that failed: what the file holds behind Size is not known
+	w      *Writer
+	part   part // as it is durable
+	f      *os.File
+	member io.WriteCloser  // open since the last checkpoint; each is one of the codec's
+	counts syncline.Counts // of all that is written
+	fresh  int64           // bytes written since the last save began
+	saving *saving
+	life   context.Context // of saves, which outlast the calls in which they begin
+	end    context.CancelFunc
+	buf    []byte
+	err    error // of a step that failed: what the file holds behind Size is not known
 }
 
 var _ destination.Lane = (*lane)(nil)
@@ -35,9 +39,10 @@ func (w *Writer) newLane(ctx context.Context, p part) (*lane, error) {
 	if err != nil {
 		return nil, failed("make", p.File, err)
 	}
-	l := &lane{w: w, part: p, f: f}
+	l := &lane{w: w, part: p, f: f, counts: p.Position.Counts}
+	l.life, l.end = context.WithCancel(context.WithoutCancel(ctx))
 	if err := l.begin(ctx); err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
 }
@@ -72,14 +77,14 @@ func (l *lane) begin(ctx context.Context) error {
 	})
 }
 
-// Write encodes the rows, and makes all since the last checkpoint durable when the batch
-// ends at one.
+// Write encodes the rows, and has all that is written made durable when the batch ends at
+// a checkpoint.
 func (l *lane) Write(ctx context.Context, b rows.Batch) (rows.Position, error) {
 	if l.err != nil {
 		return l.part.Position, l.err
 	}
-	if l.err = l.write(ctx, b); l.err == nil && b.Next != nil {
-		l.err = l.commit(ctx, b.Next, false)
+	if l.err = l.write(ctx, b); l.err == nil {
+		l.err = l.checkpoint(ctx, b.Next)
 	}
 	return l.part.Position, l.err
 }
@@ -104,7 +109,7 @@ func (l *lane) write(ctx context.Context, b rows.Batch) error {
 		}
 	}
 	refused := int64(len(rejects))
-	l.pending = l.pending.Add(syncline.Counts{
+	l.counts = l.counts.Add(syncline.Counts{
 		Read: b.Read(), Inserted: b.Rows - refused, Rejected: refused + int64(len(b.Rejects)),
 		Filtered: b.Filtered, Bytes: b.Bytes, Requests: b.Requests,
 	})
@@ -155,53 +160,27 @@ func (l *lane) put(data []byte) (err error) {
 			return failed("write", l.part.File, err)
 		}
 	}
+	l.fresh += int64(len(data))
 	_, err = l.member.Write(data)
 	return failed("write", l.part.File, err)
 }
 
 // Finish makes the rest durable and the part done.
 func (l *lane) Finish(ctx context.Context) (rows.Position, error) {
-	if l.err == nil && !l.part.Position.Done {
-		l.err = l.commit(ctx, l.part.Position.Next, true)
+	if l.err == nil {
+		l.err = l.finish(ctx)
 	}
 	return l.part.Position, l.err
 }
 
-// commit makes the file durable as far as it is written, and then says so in the marker,
-// if the part is still this lane's.
-func (l *lane) commit(ctx context.Context, next []byte, done bool) error {
-	size, err := l.sync()
-	if err != nil {
-		return failed("write", l.part.File, err)
+func (l *lane) finish(ctx context.Context) error {
+	if err := l.saved(ctx); err != nil || l.part.Position.Done {
+		return err
 	}
-	p := l.part
-	p.Size = size
-	p.Position = rows.Position{Next: next, Done: done, Counts: p.Position.Counts.Add(l.pending)}
-	err = l.w.fenced(ctx, func(*stream) error {
-		there, ok, err := l.w.markers.readPart(p.ID)
-		if err == nil && (!ok || there.Token != p.Token) {
-			err = syncline.ErrLeaseLost
-		}
-		if err != nil {
-			return err
-		}
-		return l.w.markers.writePart(p)
-	})
-	if err == nil {
-		l.part, l.pending = p, syncline.Counts{}
+	if err := l.save(l.part.Position.Next, true); err != nil {
+		return err
 	}
-	return err
-}
-
-// sync ends the member and returns where the file ends.
-func (l *lane) sync() (int64, error) {
-	if err := l.endMember(); err != nil {
-		return 0, err
-	}
-	if err := l.f.Sync(); err != nil {
-		return 0, err
-	}
-	return l.f.Seek(0, io.SeekCurrent)
+	return l.saved(ctx)
 }
 
 func (l *lane) endMember() error {
@@ -217,6 +196,11 @@ func (l *lane) endMember() error {
 func (l *lane) Close() error {
 	if l.f == nil {
 		return nil
+	}
+	l.end()
+	if s := l.saving; s != nil {
+		<-s.ended // whatever it came to, the marker says
+		l.saving = nil
 	}
 	err := l.f.Close()
 	l.f = nil

@@ -26,6 +26,7 @@ type Writer struct {
 	shape   string
 	markers *markers
 	turn    int64
+	aside   int64 // bytes from which on a save is not waited for
 
 	mu    sync.Mutex
 	lanes []*lane
@@ -45,7 +46,7 @@ func newWriter(t destination.Target, s settings, p place) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Writer{t: t, place: p, codec: s.codec(), columns: c, format: f, shape: c.shape(s), markers: newMarkers(p.dir, t.Fence.Stream)}, nil
+	return &Writer{t: t, place: p, codec: s.codec(), columns: c, format: f, shape: c.shape(s), markers: newMarkers(p.dir, t.Fence.Stream), aside: aside}, nil
 }
 
 // Takeover puts the token into the stream's marker, which every durable step of others
