@@ -8,8 +8,10 @@ GOBIN   := $(or $(shell $(GO) env GOBIN),$(shell $(GO) env GOPATH)/bin)
 RACE    := ./ledger ./engine ./store/... ./task/... ./rows ./app ./client ./dialect/...
 PGBIN   := $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb) $(shell command -v initdb))
 
+SHELL         := bash
+.SHELLFLAGS   := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race lint fmt test-tools fuzz failover bench bench-tools
+.PHONY: help build demo test race lint fmt test-tools fuzz faults failover bench bench-tools
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 14
@@ -40,6 +42,9 @@ fuzz: ## every fuzz target for 10 s each
 	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime 10s $$pkg || exit 1; \
 	  done; done
+
+faults: test-tools ## processes are killed, stopped and cut off a thousand times and more; SCALE=10 ten times as often, SEED=n again as before
+	CI=$(or $(CI),true) $(GO) test ./fault -run 'TestKills|TestStops|TestCuts|TestRestarts' -scale $(or $(SCALE),1) -seed $(or $(SEED),0) -v -timeout $(or $(FAULTS_TIMEOUT),40m) | grep -Ev '^=== |--- PASS: .*/sites'
 
 failover: test-tools ## ten times the loss of the ledger's primary under Patroni and etcd, which the distribution brings; FAILOVERS=n
 	@test -x "$$(command -v patroni)" -a -x "$$(command -v etcd)" || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends patroni etcd-server; }

@@ -2,6 +2,7 @@ package fault_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -21,7 +23,7 @@ import (
 )
 
 var (
-	kills = flag.Int("kills", 34, "kills of each pair of source and destination")
+	kills = flag.Int("kills", 12, "kills of each pair of source and destination")
 	seed  = flag.Uint64("seed", 0, "seed of the random moments; 0 draws one")
 )
 
@@ -42,6 +44,8 @@ func TestMain(m *testing.M) {
 		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
 		os.Exit(1)
 	}
+	// The parallel ones wait for leases and other processes more than they compute.
+	_ = flag.Set("test.parallel", strconv.Itoa(sites))
 	testserver.Main(m, func() { _ = os.RemoveAll(dir) })
 }
 
@@ -53,9 +57,10 @@ func random(t *testing.T) *rand.Rand {
 
 // program is Syncline with a data directory of its own.
 type program struct {
-	t     *testing.T
-	data  string
-	flags []string
+	t      *testing.T
+	data   string
+	flags  []string
+	binary string // another one than that under test
 }
 
 // newProgram makes a data directory; every command gets flags.
@@ -73,19 +78,30 @@ type process struct {
 // start runs a command in the background; it is killed with the test.
 func (p *program) start(args ...string) *process {
 	p.t.Helper()
-	c := &process{Cmd: exec.Command(binary, append(slices.Clone(p.flags), args...)...), done: make(chan struct{})}
+	c := p.command(args...)
+	c.begin(p.t)
+	return c
+}
+
+// command makes one that is not started yet.
+func (p *program) command(args ...string) *process {
+	c := &process{Cmd: exec.Command(cmp.Or(p.binary, binary), append(slices.Clone(p.flags), args...)...), done: make(chan struct{})}
 	c.Env = append(os.Environ(), "SYNCLINE_DATA="+p.data)
 	c.Stdout, c.Stderr = &c.out, &c.err
+	return c
+}
+
+func (c *process) begin(t *testing.T) {
+	t.Helper()
 	if err := c.Start(); err != nil {
-		p.t.Fatal(err)
+		t.Fatal(err)
 	}
 	go func() { _ = c.Wait(); close(c.done) }()
-	p.t.Cleanup(func() {
+	t.Cleanup(func() {
 		_ = c.Process.Signal(syscall.SIGCONT)
 		_ = c.Process.Kill()
 		<-c.done
 	})
-	return c
 }
 
 // wait waits for the command's end and returns its exit code, -1 when a signal ended it.
