@@ -43,9 +43,10 @@ func (s *Scanner) quoted(data []byte) (end int, bad *Malformed, more bool) {
 }
 
 // inQuotes reads the field that opens at data[i]. It returns the place behind the closing
-// quote, -1 when that is not in data, or could be the first half of a doubled one.
+// quote, -1 when that is not in data, or could be the first half of a doubled one. A field
+// with doubled quotes is copied, with single ones, as far as each of them.
 func (s *Scanner) inQuotes(data []byte, i int) (Field, int) {
-	start, doubled := i+1, false
+	start, copied := i+1, len(s.scratch)
 	for i = start; ; i += 2 {
 		n := bytes.IndexByte(data[i:], s.d.Quote)
 		if n < 0 {
@@ -58,27 +59,14 @@ func (s *Scanner) inQuotes(data []byte, i int) (Field, int) {
 		if i+1 == len(data) || data[i+1] != s.d.Quote {
 			break
 		}
-		doubled = true
+		s.scratch = append(s.scratch, data[start:i+1]...)
+		start = i + 2
 	}
-	text := data[start:i]
-	if doubled {
-		text = s.unfold(text)
+	if len(s.scratch) == copied {
+		return Field{Text: data[start:i], Quoted: true}, i + 1
 	}
-	return Field{Text: text, Quoted: true}, i + 1
-}
-
-// unfold copies text with its doubled quotes made single.
-func (s *Scanner) unfold(text []byte) []byte {
-	start := len(s.scratch)
-	for {
-		n := bytes.IndexByte(text, s.d.Quote)
-		if n < 0 {
-			s.scratch = append(s.scratch, text...)
-			return s.scratch[start:len(s.scratch):len(s.scratch)]
-		}
-		s.scratch = append(s.scratch, text[:n+1]...)
-		text = text[n+2:]
-	}
+	s.scratch = append(s.scratch, data[start:i]...)
+	return Field{Text: s.scratch[copied:len(s.scratch):len(s.scratch)], Quoted: true}, i + 1
 }
 
 // unquoted returns the end of the field at data[i]: a separator, a line end, a quote or
