@@ -70,11 +70,14 @@ func (s *server) orders(t *testing.T, rows int) {
 	}
 }
 
-// change changes one row in a hundred, other ones each turn, each at a time of its own.
+// change changes one row in a hundred, other ones each turn, each at a time of its own, and
+// an hour after the last turn's: those Syncline would read again, in case some of them were
+// committed late.
 func (s *server) change(t testing.TB, rows, turn int) {
 	t.Helper()
-	s.exec(t, src, fmt.Sprintf(`update orders set qty = qty + 1, label = label || '.', updated_at = clock_timestamp()
-		where id in (select generate_series(%d, %d, 100))`, 1+turn%100, rows))
+	s.exec(t, src, fmt.Sprintf(`update orders set qty = qty + 1, label = label || '.',
+		updated_at = timestamptz '2025-01-01' + %d * interval '1 hour' + id * interval '1 microsecond'
+		where id in (select generate_series(%d, %d, 100))`, turn, 1+turn%100, rows))
 	for _, db := range []string{src, dst} {
 		s.exec(t, db, "vacuum (analyze) orders")
 	}
