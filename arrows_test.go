@@ -52,7 +52,7 @@ var arrows = map[string]string{
 }
 
 // tests are packages that only tests import; they may import anything.
-var tests = []string{"testserver", "store/storetest", "source/sourcetest", "destination/destinationtest", "task/tasktest", "dialect/dialecttest", "fault", "bench"}
+var tests = []string{"testserver", "store/storetest", "source/sourcetest", "destination/destinationtest", "task/tasktest", "dialect/dialecttest", "fault", "bench", "sim"}
 
 func TestArrows(t *testing.T) {
 	const module = "github.com/synclinehq/syncline"
