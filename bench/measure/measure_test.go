@@ -92,3 +92,20 @@ func TestDrawReplacesOneSection(t *testing.T) {
 		t.Error("a section that is not there was drawn")
 	}
 }
+
+func TestTable(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	got := Markdown([]Row{
+		{Name: "a", Against: "b | c", Unit: "rows/s", Ours: 123456, Theirs: 2e6, Ratio: 0.0617, Floor: 1.02, Spread: 0.04, Bar: 0.9, RSS: 60 << 20, MaxRSS: 128 << 20, At: at, Machine: "m"},
+		{Name: "wait", Unit: "ms", Ours: 12.345, Floor: 3, Bar: 50, AtMost: true, Met: true, At: at, Machine: "m"},
+	})
+	for _, line := range []string{
+		`| a, against b \| c | 123 k rows/s | 2.00 M rows/s | 0.06 | 1.02 ± 4 % | ≥ 0.90 | **missed** | 60 MiB (≤ 128) |`,
+		"| wait | 12.35 ms |  |  | 3 ms | ≤ 50 ms | met |  |",
+		"Measured 2026-01-02: m.",
+	} {
+		if strings.Count(got, line) != 1 {
+			t.Errorf("not once: %s\nin\n%s", line, got)
+		}
+	}
+}
