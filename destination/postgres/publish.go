@@ -123,6 +123,9 @@ func (p *publishing) publish(ctx context.Context) (destination.Published, error)
 		return p.published(f.Counts), nil
 	}
 	keyless, err := p.finished(ctx)
+	if err == nil {
+		err = p.spread(ctx)
+	}
 	if err != nil {
 		return destination.Published{}, err
 	}
@@ -218,7 +221,7 @@ func (p *publishing) sweep(ctx context.Context, c *counts) error {
 	}
 	unseen := fmt.Sprintf("from %s t where not exists (select from %s s where %s)",
 		p.name.quoted(), seen.quoted(), pairs(p.shape.key, "s.%s = t.%[1]s", " and "))
-	if _, err := p.guard(ctx, "true", "select count(*) "+unseen, p.sum.Read); err != nil {
+	if _, err := p.guard(ctx, "select count(*), (select count(*) "+unseen+") from "+p.name.quoted(), p.sum.Read); err != nil {
 		return err
 	}
 	tag, err := p.tx.Exec(ctx, "delete "+unseen)
@@ -227,10 +230,11 @@ func (p *publishing) sweep(ctx context.Context, c *counts) error {
 }
 
 // guard stops what looks like an accident, and answers with how many rows will go. They
-// are counted while nobody else can write, in the transaction that deletes them.
-func (p *publishing) guard(ctx context.Context, within, countGone string, read int64, args ...any) (int64, error) {
+// are counted, beside all that were there, while nobody else can write, in the transaction
+// that deletes them.
+func (p *publishing) guard(ctx context.Context, count string, read int64, args ...any) (int64, error) {
 	m := destination.MassDelete{Table: p.name.text(), Read: read}
-	err := p.tx.QueryRow(ctx, "select count(*), ("+countGone+") from "+p.name.quoted()+" where "+within, args...).Scan(&m.Had, &m.Gone)
+	err := p.tx.QueryRow(ctx, count, args...).Scan(&m.Had, &m.Gone)
 	if err == nil && p.target.Guard.Trips(m.Had, m.Gone, read) {
 		return 0, &m
 	}

@@ -27,7 +27,9 @@ func (l *lane) connect(ctx context.Context) (err error) {
 		return classed(ctx, err, "%s", doing)
 	}
 	if !l.w.direct {
-		_, err = l.conn.Exec(ctx, l.w.shape.createPrivate(l.marks))
+		if err = l.spread(ctx); err == nil {
+			_, err = l.conn.Exec(ctx, l.w.shape.createPrivate(l.marks))
+		}
 	}
 	l.last = l.w.db.env.Now()
 	return classed(ctx, err, "create a temporary table")

@@ -94,12 +94,13 @@ func (p *publishing) over(ctx context.Context, have *table, byName bool, o *old,
 	if err != nil {
 		return err
 	}
-	countGone := fmt.Sprintf("select greatest(count(*) - %d, 0) from %s t where %s", c.Total, p.name.quoted(), within)
-	if len(p.shape.key) > 0 {
-		countGone = "select count(*) " + p.gone(within)
+	count := fmt.Sprintf("select count(*), greatest(count(*) - %d, 0) from %s where %s", c.Total, p.name.quoted(), within)
+	if key := p.shape.key; len(key) > 0 { // which is unique in the stage by now, so that no row is counted twice
+		count = fmt.Sprintf("select count(*), count(*) filter (where s.%s is null) from (select * from %s where %s) t left join %s s on %s",
+			quote(key[0]), p.name.quoted(), within, p.stage.quoted(), pairs(key, "s.%s = t.%[1]s", " and "))
 	}
 	// Rows that were all rejected are no better than rows that did not come.
-	if c.Swept, err = p.guard(ctx, within, countGone, min(p.sum.Read, c.Total), args...); err != nil {
+	if c.Swept, err = p.guard(ctx, count, min(p.sum.Read, c.Total), args...); err != nil {
 		return err
 	}
 	if !byName {
