@@ -137,6 +137,8 @@ type Run struct {
 	Ext         map[string]json.RawMessage `json:"ext,omitempty"`
 	// Version counts every stored change, for compare-and-swap. The store sets it.
 	Version int64 `json:"-"`
+	// Issued is the largest token that was given to anybody for a part of this run.
+	Issued int64 `json:"issued,omitempty"`
 }
 
 // Attempt is one try of a run: from a claim to whatever ended it.
@@ -150,6 +152,8 @@ type Attempt struct {
 	Read      int64     `json:"read"`      // rows this attempt read itself
 	ReadBase  int64     `json:"read_base"` // rows earlier attempts had made durable when it began
 	SeenAt    time.Time `json:"seen_at,omitzero"`
+	// Helpers are the other workers that did parts of it.
+	Helpers []string `json:"helpers,omitempty"`
 }
 
 // Worker is who claims runs.

@@ -148,6 +148,7 @@ type Tx interface {
 type PipelineTx interface {
 	Pipeline(id string) (*Pipeline, error)
 	PipelineNamed(name string) (*Pipeline, error)
+	PartTx
 	Pipelines(f PipelineFilter) ([]*Pipeline, error)
 	// PutPipeline inserts when Version is 0, else replaces the row of that Version; it
 	// is Aborted when the row has moved on. It stores Definition as an immutable
@@ -238,6 +239,20 @@ type ScheduleTx interface {
 	// SetNextSlot moves one schedule on.
 	SetNextSlot(pipelineID, scheduleID string, next time.Time) error
 	// NearestSlot is the earliest NextSlot of all enabled schedules; zero if none.
+// PartTx keeps the parts of running runs that other workers may do.
+type PartTx interface {
+	PutOffer(o Offer) error
+	Offer(runID, task string) (*Offer, error) // nil if there is none
+	// PutParts inserts or replaces parts of an offer; the order of a part never changes.
+	PutParts(ps ...OfferedPart) error
+	// Parts lists and locks the parts of a task, in their order.
+	Parts(runID, task string) ([]OfferedPart, error)
+	// OpenParts lists, with nothing but their names, tasks that have a part in state open.
+	OpenParts(limit int) ([]OfferedPart, error)
+	// DeleteOffers removes the offers of a run with their parts, or those of one task.
+	DeleteOffers(runID, task string) error
+}
+
 	NearestSlot() (time.Time, error)
 	// InsertSlot records a slot; false when it is there already.
 	InsertSlot(s Slot) (bool, error)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -79,7 +80,7 @@ func (c *command) attempts(r client.Run, now time.Time) {
 		if a.Error != nil {
 			why = clip(plain(a.Error.Message), 80)
 		}
-		t.AppendRow(table.Row{a.N, a.Worker, clock(a.StartedAt, now), took(end.Sub(a.StartedAt)), count(a.Read), cause, why})
+		t.AppendRow(table.Row{a.N, strings.Join(append([]string{a.Worker}, a.Helpers...), ", "), clock(a.StartedAt, now), took(end.Sub(a.StartedAt)), count(a.Read), cause, why})
 	}
 	t.Render()
 }

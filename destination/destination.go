@@ -60,6 +60,12 @@ type Joiner interface {
 	Join(ctx context.Context) error
 }
 
+// Placed is a Lane of a Joiner: others may have written the part since Takeover.
+type Placed interface {
+	// At is the position that is durable: after Part, where the part is gone on with.
+	At() rows.Position
+}
+
 // Target is one entity of one run, on its way in.
 type Target struct {
 	Entity source.Entity // schema and key as the pipeline wants them

@@ -22,7 +22,7 @@ func (w *Worker) beat(ctx context.Context) {
 	defer stop()
 	ask := make([]syncline.Hold, len(held))
 	for i, h := range held {
-		ask[i] = h.grant.Hold()
+		ask[i] = h.lease
 	}
 	sent := time.Now()
 	answers, err := w.o.Door.Beat(ctx, ask)
@@ -35,12 +35,12 @@ func (w *Worker) beat(ctx context.Context) {
 
 // hear passes answers on: confirmed, asked to stop, or lost.
 func hear(held []*holding, answers []syncline.BeatAnswer, sent time.Time) {
-	got := make(map[string]syncline.BeatAnswer, len(answers))
+	got := make(map[[2]string]syncline.BeatAnswer, len(answers))
 	for _, a := range answers {
-		got[a.Run] = a
+		got[[2]string{a.Run, a.Part}] = a
 	}
 	for _, h := range held {
-		if a, ok := got[h.grant.Run.ID]; ok {
+		if a, ok := got[[2]string{h.lease.Run, h.lease.Part}]; ok {
 			h.confirm(sent, a.Ask)
 		} else {
 			h.stop(syncline.ErrLeaseLost)
@@ -57,7 +57,11 @@ func (w *Worker) flush(ctx context.Context) {
 	var reported []*holding
 	for _, h := range w.holdings() {
 		rs := h.takeReports()
-		if len(rs) > 0 {
+		switch {
+		case len(rs) == 0:
+		case h.part != nil:
+			w.reportPart(ctx, h)
+		default:
 			reports, reported = append(reports, rs...), append(reported, h)
 		}
 		w.log(ctx, h)
@@ -80,7 +84,7 @@ func (w *Worker) log(ctx context.Context, h *holding) {
 	if len(ms) == 0 {
 		return
 	}
-	if err := w.o.Door.Log(ctx, h.grant.Hold(), ms); err != nil {
+	if err := w.o.Door.Log(ctx, h.lease, ms); err != nil {
 		w.o.Log.Warn("store messages", "run", h.grant.Run.ID, "err", err)
 		if err != syncline.ErrLeaseLost {
 			h.putBack(ms)

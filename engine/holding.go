@@ -19,6 +19,8 @@ var (
 // holding is a run this worker holds, and how sure it can be of that.
 type holding struct {
 	grant syncline.Grant
+	lease syncline.Hold
+	part  *syncline.OfferedPart // what a helper holds instead of the run
 	ctx   context.Context
 	stop  context.CancelCauseFunc
 
@@ -37,7 +39,7 @@ const maxMessages = 1000
 
 func newHolding(ctx context.Context, g syncline.Grant, sent time.Time) *holding {
 	h := &holding{
-		grant: g, confirmed: sent, doubt: make(chan struct{}),
+		grant: g, lease: g.Hold(), confirmed: sent, doubt: make(chan struct{}),
 		stats: map[string]syncline.Stats{}, fresh: map[string]bool{}, where: map[string]string{},
 	}
 	h.ctx, h.stop = context.WithCancelCause(ctx)

@@ -115,7 +115,7 @@ func (w *Worker) do(h *holding, d syncline.Definition, t syncline.Task) (err err
 }
 
 func (w *Worker) call(h *holding, d syncline.Definition, t syncline.Task) *task.Call {
-	hold := h.grant.Hold()
+	hold := h.lease
 	return &task.Call{
 		Run: h.grant.Run, Token: h.grant.Run.Token, Definition: d, Task: t,
 		Attempt: len(h.grant.Run.Attempts), Host: w.o.Self.Host,
@@ -128,7 +128,7 @@ func (w *Worker) call(h *holding, d syncline.Definition, t syncline.Task) *task.
 			return persist(ctx, func(ctx context.Context) error { return w.o.Door.Keep(ctx, hold, rs) })
 		},
 		Note: func(s syncline.Severity, format string, args ...any) { h.note(t.Name, s, format, args...) },
-		Held: h.sure,
+		Held: h.sure, Share: w.share(hold, t.Name),
 	}
 }
 

@@ -36,7 +36,7 @@ type Worker struct {
 	o      WorkerOptions
 	runs   sync.WaitGroup
 	mu     sync.Mutex
-	active map[string]*holding // by run id
+	active map[syncline.Hold]*holding
 	only   []string
 	freed  chan struct{} // a run has ended: there is room for another
 	// reporting orders reports and ends of tasks, so that an older report cannot
@@ -53,7 +53,7 @@ func NewWorker(o WorkerOptions) *Worker {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Worker{o: o, active: map[string]*holding{}, only: o.Self.Only, freed: make(chan struct{}, 1)}
+	return &Worker{o: o, active: map[syncline.Hold]*holding{}, only: o.Self.Only, freed: make(chan struct{}, 1)}
 }
 
 // Allow lets a worker that is limited to some pipelines claim runs of one more.
@@ -63,7 +63,7 @@ func (w *Worker) Allow(pipelineID string) {
 	w.only = append(w.only, pipelineID)
 }
 
-// Busy is how many runs the worker holds.
+// Busy is how many runs, and parts of others', the worker holds.
 func (w *Worker) Busy() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -101,6 +101,8 @@ func (w *Worker) claim(ctx context.Context) error {
 			return ErrNothing
 		case n > 0:
 			continue
+		case err == nil && !w.o.Once && w.help(ctx):
+			continue
 		}
 		w.idle(ctx, changed)
 	}
@@ -137,11 +139,7 @@ func (w *Worker) take(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	for _, g := range grants {
-		h := newHolding(ctx, g, sent)
-		w.mu.Lock()
-		w.active[g.Run.ID] = h
-		w.mu.Unlock()
-		w.runs.Go(func() { w.hold(h) })
+		w.begin(newHolding(ctx, g, sent), w.perform)
 	}
 	return len(grants), nil
 }
@@ -154,11 +152,19 @@ func (w *Worker) self() syncline.Worker {
 	return self
 }
 
-// hold does one run from claim to whatever ends it here.
-func (w *Worker) hold(h *holding) {
+// begin sets to work on what was claimed.
+func (w *Worker) begin(h *holding, do func(*holding)) {
+	w.mu.Lock()
+	w.active[h.lease] = h
+	w.mu.Unlock()
+	w.runs.Go(func() { w.hold(h, do) })
+}
+
+// hold does one run, or a part, from claim to whatever ends it here.
+func (w *Worker) hold(h *holding, do func(*holding)) {
 	defer func() {
 		w.mu.Lock()
-		delete(w.active, h.grant.Run.ID)
+		delete(w.active, h.lease)
 		w.mu.Unlock()
 		h.stop(nil)
 		select {
@@ -166,7 +172,7 @@ func (w *Worker) hold(h *holding) {
 		default:
 		}
 	}()
-	w.perform(h)
+	do(h)
 }
 
 func (w *Worker) holdings() []*holding {

@@ -147,6 +147,7 @@ type shown struct {
 	Attempts        []struct {
 		N             int
 		Worker, Cause string
+		Helpers       []string
 		Read          int64
 	}
 	Tasks []struct {

@@ -160,7 +160,7 @@ func (l *Ledger) put(tx syncline.Tx, before syncline.Run, after *syncline.Run, m
 // settle brings leases and the lane's head in line with the new state.
 func (l *Ledger) settle(tx syncline.Tx, before syncline.Run, after *syncline.Run, m move) error {
 	if before.State == syncline.StateRunning && after.State != syncline.StateRunning {
-		if err := tx.DeleteLeases(after.ID); err != nil {
+		if err := letGo(tx, before); err != nil {
 			return err
 		}
 	}
@@ -172,6 +172,14 @@ func (l *Ledger) settle(tx syncline.Tx, before syncline.Run, after *syncline.Run
 	switch {
 	case after.State.Final():
 		after.Head = false
+// letGo ends the leases of a run and its parts, and with them what was offered of it.
+func letGo(tx syncline.Tx, r syncline.Run) error {
+	if err := tx.DeleteLeases(r.ID); err != nil || r.Issued == 0 {
+		return err
+	}
+	return tx.DeleteOffers(r.ID, "")
+}
+
 		return endTasks(tx, after, m.now)
 	case before.State.Final():
 		return l.readmit(tx, after)

@@ -108,6 +108,13 @@ func (l *Ledger) releaseDead(ctx context.Context) (n int, err error) {
 // meanwhile, and takes the run away where still still says so.
 func (l *Ledger) release(ctx context.Context, leases []syncline.Lease, still func(*syncline.Lease, time.Time) bool) (n int, err error) {
 	for _, seen := range leases {
+		if seen.Part != "" {
+			err := l.releasePart(ctx, seen, still)
+			if err != nil && err != errStillHeld && syncline.CodeOf(err) != syncline.NotFound {
+				return n, err
+			}
+			continue
+		}
 		_, err := l.change(ctx, seen.Run, evRelease, func(tx syncline.Tx, r *syncline.Run, m *move) error {
 			lease, err := tx.Lease(seen.Run, seen.Part)
 			if err != nil {

@@ -20,6 +20,7 @@ const (
 	evYield         event = "yield"          // †
 	evSuspend       event = "suspend"        // †
 	evNote          event = "note"
+	evHelp          event = "help"
 	evRelease       event = "release"
 	evForceCancel   event = "force_cancel"
 	evRunDeadline   event = "run_deadline"
@@ -51,7 +52,7 @@ type move struct {
 	// database's clock, so that a ledger restored from a backup still only hands out
 	// larger ones.
 	issue    int64
-	worker   string        // claim: who
+	worker   string        // claim, help: who
 	seenAt   time.Time     // release: the lease's last sign of life
 	read     int64         // rows durable at the destination, as last reported
 	ownRead  int64         // rows this attempt read itself
@@ -60,6 +61,7 @@ type move struct {
 	deadline time.Duration // claim: of the whole run, 0 none
 	wait     syncline.Wait // suspend: for what
 	confirm  []syncline.Wait
+	tally    *syncline.Tally // what was read of the run in this transaction; transition does not look
 	err      *syncline.Error
 	reason   string
 }
@@ -183,6 +185,10 @@ func running(r syncline.Run, m move) (syncline.Run, error) {
 	case evSuspend:
 		r.Error = m.err
 		return handBack(r, m, m.wait, string(m.wait)), nil
+	case evHelp:
+		if !canceling(r) && r.Facts.HoldAskedAt.IsZero() {
+			return help(r, m), nil
+		}
 	case evRelease:
 		return release(r, m), nil
 	case evForceCancel:
@@ -233,9 +239,19 @@ func claim(r syncline.Run, m move) syncline.Run {
 	return r
 }
 
-// fence raises the token, which makes every earlier holder harmless.
+// fence raises the token, which makes every earlier holder harmless, of parts too.
 func fence(r syncline.Run, m move) syncline.Run {
-	r.Token = max(r.Token+1, m.issue)
+	r.Token = max(r.Token+1, r.Issued+1, m.issue)
+	return r
+}
+
+// help gives a token for a part to the holder of the run or, by name, to another worker.
+func help(r syncline.Run, m move) syncline.Run {
+	r.Issued = max(r.Token+1, r.Issued+1, m.issue)
+	a := &r.Attempts[len(r.Attempts)-1]
+	if m.worker != a.Worker && !slices.Contains(a.Helpers, m.worker) {
+		a.Helpers = append(slices.Clone(a.Helpers), m.worker)
+	}
 	return r
 }
 
@@ -365,6 +381,7 @@ var refusals = map[event]string{
 	evForceCancel:   "nobody asked to cancel it",
 	evAckCancel:     "nobody asked to cancel it",
 	evRunDeadline:   "it has ended",
+	evHelp:          "nobody can help with it",
 	evRelease:       "nobody holds it",
 	evRequestCancel: "it has already ended and cannot be canceled",
 	evRequestHold:   "it cannot be held",

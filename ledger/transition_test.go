@@ -13,7 +13,7 @@ import (
 )
 
 var allEvents = []event{
-	evClaim, evReport, evDone, evFailRetryable, evFailPermanent, evAckCancel, evYield, evSuspend, evNote,
+	evClaim, evReport, evDone, evFailRetryable, evFailPermanent, evAckCancel, evYield, evSuspend, evNote, evHelp,
 	evRelease, evForceCancel, evRunDeadline, evRequestCancel, evRequestHold, evResume, evSkip,
 }
 
@@ -36,6 +36,7 @@ var table = map[string]string{
 	"running ack_cancel":     "cancel?canceled -",
 	"running yield":          "cancel?canceled suspended",
 	"running suspend":        "cancel?canceled suspended",
+	"running help":           "cancel?- hold?- =",
 	"running release":        "cancel?canceled tokenless?failed used?failed hold?suspended pending",
 	"running force_cancel":   "cancel?canceled -",
 	"running run_deadline":   "cancel?canceled failed",
@@ -185,6 +186,15 @@ func violations(r, n syncline.Run, m move) (broken []string) {
 	if r.State == syncline.StateRunning && n.State != syncline.StateRunning && !m.event.needsToken() {
 		check(n.Token > r.Token, "ownership was taken away without raising the token")
 	}
+	check(n.Issued >= r.Issued, "a part's token fell")
+	if n.Token != r.Token {
+		check(n.Token > r.Issued, "a new token is not above those of the parts")
+	}
+	if m.event == evHelp {
+		check(n.Issued > r.Issued && n.Issued > r.Token && n.Issued >= m.issue, "a part was given out without a new token")
+		a := n.Attempts[len(n.Attempts)-1]
+		check(slices.Contains(append(a.Helpers, a.Worker), m.worker), "the attempt does not name its helper")
+	}
 	check(n.State.Final() == !n.EndedAt.IsZero(), "ended_at does not say whether the run has ended")
 	check((n.Wait != "") == (n.State == syncline.StateSuspended), "wait is not that of a suspended run")
 	open := slices.ContainsFunc(n.Attempts, func(a syncline.Attempt) bool { return a.EndedAt.IsZero() })
@@ -232,6 +242,9 @@ func TestHistories(t *testing.T) {
 					rt.Fatalf("a refused %s changed the run", m.event)
 				}
 				continue
+			}
+			if m.event == evHelp {
+				tokens = append(tokens, next.Issued)
 			}
 			for _, broken := range violations(r, next, m) {
 				rt.Fatalf("%s of %s: %s", m.event, r.State, broken)

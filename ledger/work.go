@@ -29,6 +29,10 @@ func (l *Ledger) Report(ctx context.Context, reports []syncline.TaskReport) ([]s
 
 // held runs fn on a run that h still holds; a stale holder is counted and refused.
 func (l *Ledger) held(ctx context.Context, h syncline.Hold, fn func(tx syncline.Tx, r *syncline.Run) error) error {
+	return l.guarded(ctx, h, holdsRun, fn)
+}
+
+func (l *Ledger) guarded(ctx context.Context, h syncline.Hold, holds func(syncline.Tx, *syncline.Run, syncline.Hold) (bool, error), fn func(tx syncline.Tx, r *syncline.Run) error) error {
 	stale := false
 	err := l.update(ctx, func(tx syncline.Tx) error {
 		stale = false
@@ -36,7 +40,11 @@ func (l *Ledger) held(ctx context.Context, h syncline.Hold, fn func(tx syncline.
 		if err != nil {
 			return err
 		}
-		if r.State != syncline.StateRunning || r.Token != h.Token {
+		good, err := holds(tx, r, h)
+		if err != nil {
+			return err
+		}
+		if !good {
 			stale = true
 			return countFenced(tx, r)
 		}
@@ -136,9 +144,9 @@ func stamp(tx syncline.Tx, t *syncline.Task) error {
 	return nil
 }
 
-// Keep stores rejects of a held run; repeating it changes nothing.
+// Keep stores rejects of a held run, or part of one; repeating it changes nothing.
 func (l *Ledger) Keep(ctx context.Context, h syncline.Hold, rs []syncline.Reject) error {
-	return l.held(ctx, h, func(tx syncline.Tx, r *syncline.Run) error {
+	return l.guarded(ctx, h, holdsAny, func(tx syncline.Tx, r *syncline.Run) error {
 		now, err := tx.Now()
 		if err != nil {
 			return err
@@ -151,12 +159,12 @@ func (l *Ledger) Keep(ctx context.Context, h syncline.Hold, rs []syncline.Reject
 	})
 }
 
-// Log appends messages to a held run's log.
+// Log appends messages to the log of a run by its holder, or that of a part.
 func (l *Ledger) Log(ctx context.Context, h syncline.Hold, ms []syncline.Message) error {
 	if len(ms) == 0 {
 		return nil
 	}
-	return l.held(ctx, h, func(tx syncline.Tx, r *syncline.Run) error { return appendMessages(tx, r, ms) })
+	return l.guarded(ctx, h, holdsAny, func(tx syncline.Tx, r *syncline.Run) error { return appendMessages(tx, r, ms) })
 }
 
 // appendMessages numbers messages and saves the run with them.

@@ -142,6 +142,14 @@ type Resumer interface {
 	GoOn(ctx context.Context, q Query, p Plan, at map[string]rows.Position) (Plan, error)
 }
 
+// Sharer is a Source whose plan other processes may read parts of, beside the one that
+// made it and as long as its Source is open.
+type Sharer interface {
+	// Shares reports whether all parts of p, wherever they are read, show the same state of
+	// the source.
+	Shares(p Plan) bool
+}
+
 // Formatter is a Source that can yield raw formats beside Arrow, cheapest first.
 type Formatter interface {
 	Formats(e Entity) []rows.Format

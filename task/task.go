@@ -25,6 +25,10 @@ type Kind struct {
 	//   *syncline.Error     failed; retried when Retryable
 	//   anything else       failed, internal
 	Do func(ctx context.Context, c *Call) error
+	// Help does one part that a Do of another process offered through Call.Share; nil: it
+	// offers none. nil means that the part is done, with the counts last reported; after
+	// any error but that of ctx it is left to the one who offered it.
+	Help func(ctx context.Context, c *Call, p Part) error
 }
 
 // Call is what a task is given. Its functions may be called from any goroutine.
@@ -51,6 +55,8 @@ type Call struct {
 	// Held is asked before every write. While the lease is in doubt it waits: nil once a
 	// beat has confirmed it, ErrLeaseLost or the context's error when it is gone.
 	Held func() error
+	// Share offers parts to idle workers; nil: no other process could take one.
+	Share Share
 }
 
 // Suspend makes the run wait for a person.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/synclinehq/syncline"
 	"github.com/synclinehq/syncline/store/postgres"
+	"github.com/synclinehq/syncline/store/sqlstore"
 	"github.com/synclinehq/syncline/store/storetest"
 	"github.com/synclinehq/syncline/testserver"
 )
@@ -107,7 +108,7 @@ func TestNewerLedger(t *testing.T) {
 	open(t, dsn)
 	exec(t, dsn, "update syncline.ledger set min_reader = 5")
 	_, err := postgres.Open(t.Context(), dsn, postgres.Options{AcceptDataLoss: true})
-	if syncline.CodeOf(err) != syncline.FailedPrecondition || !strings.Contains(err.Error(), "version 1;") || !strings.Contains(err.Error(), "version 7") {
+	if syncline.CodeOf(err) != syncline.FailedPrecondition || !strings.Contains(err.Error(), fmt.Sprintf("version %d;", sqlstore.Schema)) || !strings.Contains(err.Error(), "version 7") {
 		t.Fatalf("got %v, want a refusal that names both versions", err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/synclinehq/syncline"
 	"github.com/synclinehq/syncline/store/sqlite"
+	"github.com/synclinehq/syncline/store/sqlstore"
 	"github.com/synclinehq/syncline/store/storetest"
 )
 
@@ -162,7 +163,7 @@ func TestNewerLedger(t *testing.T) {
 	}
 	last(t, file, "update ledger set min_reader = 5")
 	_, err := sqlite.Open(t.Context(), path)
-	if syncline.CodeOf(err) != syncline.FailedPrecondition || !strings.Contains(err.Error(), "version 1;") || !strings.Contains(err.Error(), "version 7") {
+	if syncline.CodeOf(err) != syncline.FailedPrecondition || !strings.Contains(err.Error(), fmt.Sprintf("version %d;", sqlstore.Schema)) || !strings.Contains(err.Error(), "version 7") {
 		t.Fatalf("got %v, want a refusal that names both versions", err)
 	}
 }

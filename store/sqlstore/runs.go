@@ -289,6 +289,8 @@ func (t *Tx) DeleteRun(id string) error {
 		`delete from {leases} where run_id = $1`,
 		`delete from {events} where run_id = $1`,
 		`delete from {messages} where run_id = $1`,
+		`delete from {offers} where run_id = $1`,
+		`delete from {parts} where run_id = $1`,
 		`delete from {rejects} where run_id = $1`,
 		`delete from {slots} where run_id = $1`,
 	} {

@@ -48,7 +48,7 @@ type Flavor struct {
 }
 
 var tables = []string{
-	"ledger", "migrations", "pipelines", "pipeline_revisions", "names", "runs", "tasks", "task_stats", "leases",
+	"ledger", "migrations", "pipelines", "pipeline_revisions", "names", "runs", "tasks", "task_stats", "leases", "offers", "parts",
 	"schedules", "slots", "events", "messages", "rejects", "docs",
 }
 

@@ -274,7 +274,13 @@ func (t *transfer) move(ctx context.Context, durable map[string]rows.Position) e
 			first = append(first, part)
 		}
 	}
-	if err := t.moveAll(ctx, first, durable); err != nil {
+	var err error
+	if t.lends(first) {
+		err = t.moveShared(ctx, first)
+	} else {
+		err = t.moveAll(ctx, first, durable)
+	}
+	if err != nil {
 		return err
 	}
 	return t.moveAll(ctx, after, durable)
@@ -288,7 +294,7 @@ func (t *transfer) moveAll(ctx context.Context, parts []source.Part, durable map
 		if each.Err() != nil {
 			break
 		}
-		l := &lane{transfer: t, part: part, from: durable[part.ID], purse: newPurse(t.Memory)}
+		l := &lane{transfer: t, part: part, token: t.call.Token, from: durable[part.ID], purse: newPurse(t.Memory)}
 		lanes.Go(func() error { return l.run(each) })
 	}
 	return cmp.Or(lanes.Wait(), ctx.Err()) // it may have ended between two parts

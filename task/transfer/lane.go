@@ -19,11 +19,13 @@ import (
 type lane struct {
 	*transfer
 	part  source.Part
+	token int64 // the run's, or one for the part alone: then others may have written it before
 	from  rows.Position
 	purse *purse
 
-	read    int64 // rows the source counted since from
-	readErr error // set before batches is closed
+	durable rows.Position // when it is done
+	read    int64         // rows the source counted since from
+	readErr error         // set before batches is closed
 	seen    time.Time
 }
 
@@ -33,21 +35,33 @@ type parcel struct {
 	paid int64
 }
 
-// run ends with the part done, or with an error and nothing half-written.
-func (l *lane) run(ctx context.Context) (err error) {
-	defer l.caught("write", &err)
+// run moves the part as soon as there is room for it.
+func (l *lane) run(ctx context.Context) error {
 	give, err := l.room.take(ctx)
 	if err != nil {
 		return err
 	}
 	defer give()
+	return l.move(ctx)
+}
+
+// move ends with the part done, or with an error and nothing half-written.
+func (l *lane) move(ctx context.Context) (err error) {
+	defer l.caught("write", &err)
 	l.seen = time.Now()
 	l.progress.started(l.part.ID)
-	to, err := l.writer.Part(ctx, l.part.ID, l.call.Token)
+	to, err := l.writer.Part(ctx, l.part.ID, l.token)
 	if err != nil {
 		return fmt.Errorf("open part %s: %w", l.part.ID, err)
 	}
 	defer func() { _ = to.Close() }()
+	if at, ok := to.(destination.Placed); ok && l.token != l.call.Token {
+		l.from = at.At()
+		l.progress.moved(l.part.ID, l.from)
+		if l.durable = l.from; l.from.Done {
+			return nil
+		}
+	}
 	batches, stop := l.start(ctx)
 	defer stop()
 	if err := l.writeAll(ctx, to, batches); err != nil {
@@ -166,6 +180,7 @@ func (l *lane) finish(ctx context.Context, to destination.Lane) error {
 		return cmp.Or(l.rejects.cause(), fmt.Errorf("finish part %s: %w", l.part.ID, err))
 	}
 	l.progress.moved(l.part.ID, at)
+	l.durable = at
 	read := l.from.Counts.Read + l.read
 	if !at.Done || !at.Counts.Balanced() || at.Counts.Read != read {
 		return unbalanced("part %s of %s: the source read %d rows, the destination accounts for %s", l.part.ID, l.call.Task.Name, read, books(at.Counts))

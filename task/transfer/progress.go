@@ -84,11 +84,33 @@ func (p *progress) moved(part string, to rows.Position) {
 	p.change(func() { p.settle(p.byID[part], to) })
 }
 
+// by says which worker has a part.
+func (p *progress) by(part, worker string) {
+	p.change(func() { p.byID[part].Worker = worker })
+}
+
+// helped takes over what another worker has reported of a part.
+func (p *progress) helped(o syncline.OfferedPart) {
+	p.change(func() {
+		s := p.byID[o.Part]
+		if s == nil || s.Done {
+			return
+		}
+		s.Worker, s.State = o.Worker, syncline.TaskRunning
+		p.stats.Attempted += max(0, o.Counts.Read-s.Counts.Read)
+		p.settle(s, rows.Position{Counts: o.Counts, Done: o.State == syncline.PartDone})
+	})
+}
+
 // settle sets absolute counts, so that nothing is added twice.
 func (p *progress) settle(s *syncline.Part, to rows.Position) {
+	was := s.Done
 	s.Counts, s.Done = to.Counts, to.Done
 	if !to.Done {
 		p.begun[s.ID] = s
+		return
+	}
+	if was {
 		return
 	}
 	s.State = syncline.TaskSucceeded

@@ -40,7 +40,7 @@ type Options struct {
 func New(o Options) task.Kind {
 	o.Lanes = cmp.Or(max(o.Lanes, 0), max(runtime.GOMAXPROCS(0), leastLanes))
 	o.rooms = newRooms()
-	return task.Kind{Name: Name, Plan: o.plan, Do: o.do}
+	return task.Kind{Name: Name, Plan: o.plan, Do: o.do, Help: o.help}
 }
 
 func (o Options) openSource(ctx context.Context, e syncline.Endpoint) (source.Source, error) {
