@@ -30,6 +30,9 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv("SQLITE_HOLD"); path != "" {
 		hold(path)
 	}
+	if dir := os.Getenv("SQLITE_COPY"); dir != "" {
+		copyAll(dir)
+	}
 	testserver.Main(m)
 }
 

@@ -34,6 +34,10 @@ func (s *Source) Read(ctx context.Context, q source.Query, p source.Plan, part s
 	}
 }
 
+// maxBatchBytes bounds a batch more narrowly than it must be: three of them are held at a
+// time, and a destination that commits larger pieces gathers them.
+const maxBatchBytes = rows.MaxBatchBytes / 2
+
 // reading is a scan under way.
 type reading struct {
 	*scan
@@ -45,6 +49,7 @@ type reading struct {
 	at       position // of the current row
 	first    int64
 	filtered int64
+	bytes    int64 // of the batch so far
 }
 
 func (s *scan) read(c *sqlitefile.Conn, yield func(rows.Batch) bool) error {
@@ -89,7 +94,7 @@ func (r *reading) all() error {
 			break
 		}
 		r.row()
-		if r.b.Full() {
+		if r.b.Full() || r.bytes >= maxBatchBytes {
 			r.here()
 			if err := r.cut(); err != nil {
 				return err
@@ -119,6 +124,7 @@ func (r *reading) row() {
 		return
 	}
 	r.b.End(int64(size))
+	r.bytes += int64(size)
 	r.at.Rows++
 }
 
@@ -137,6 +143,7 @@ func (r *reading) cut() error {
 	if err != nil {
 		return err
 	}
+	r.bytes = 0
 	rec := taken.Record
 	r.at.Rows, r.at.Filtered = r.at.Rows+r.filtered, r.at.Filtered+r.filtered
 	b := rows.Batch{
