@@ -20,8 +20,10 @@ type proxy struct {
 	server string
 	listen net.Listener
 	ends   sync.WaitGroup
-	trap   atomic.Pointer[trap]
-	seen   atomic.Int64 // messages since the last arm
+	// unending makes of every client one that may not end the sessions of others.
+	unending bool
+	trap     atomic.Pointer[trap]
+	seen     atomic.Int64 // messages since the last arm
 
 	mu     sync.Mutex
 	open   map[net.Conn]bool
@@ -146,6 +148,9 @@ func (p *proxy) pump(from, to net.Conn, front bool, client net.Addr, gone <-chan
 		if m.body = buf[4:]; !first {
 			m.kind, m.body = buf[0], buf[5:]
 		}
+		if p.unending && front {
+			forbid(m.body)
+		}
 		v := p.judge(m, w)
 		if v != cut {
 			_, _ = w.Write(buf)
@@ -153,6 +158,14 @@ func (p *proxy) pump(from, to net.Conn, front bool, client net.Addr, gone <-chan
 		if (v != pass || r.Buffered() == 0) && w.Flush() != nil || v != pass {
 			return
 		}
+	}
+}
+
+// forbid takes the end of a session out of a statement, in place.
+func forbid(body []byte) {
+	end := []byte("pg_terminate_backend(pid)")
+	if at := bytes.Index(body, end); at >= 0 {
+		copy(body[at:], fmt.Sprintf("%-*s", len(end), "null::boolean"))
 	}
 }
 
