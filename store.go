@@ -253,6 +253,17 @@ type PartTx interface {
 	DeleteOffers(runID, task string) error
 }
 
+// ScheduleTx keeps schedules, their next due time, and the slots that were used.
+type ScheduleTx interface {
+	// PutSchedules replaces all schedules of a pipeline.
+	PutSchedules(pipelineID string, rows []ScheduleRow) error
+	Schedules(pipelineID string) ([]ScheduleRow, error)
+	// DueSchedules selects and locks enabled schedules with NextSlot ≤ now, the longest
+	// due first, passing over locked ones.
+	DueSchedules(now time.Time, limit int) ([]ScheduleRow, error)
+	// SetNextSlot moves one schedule on.
+	SetNextSlot(pipelineID, scheduleID string, next time.Time) error
+	// NearestSlot is the earliest NextSlot of all enabled schedules; zero if none.
 	NearestSlot() (time.Time, error)
 	// InsertSlot records a slot; false when it is there already.
 	InsertSlot(s Slot) (bool, error)

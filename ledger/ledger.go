@@ -180,13 +180,6 @@ func letGo(tx syncline.Tx, r syncline.Run) error {
 	return tx.DeleteOffers(r.ID, "")
 }
 
-		return endTasks(tx, after, m.now)
-	case before.State.Final():
-		return l.readmit(tx, after)
-	}
-	return nil
-}
-
 // tell passes a changed wish on to the holders.
 func tell(tx syncline.Tx, before, after syncline.Run) error {
 	if ask(before) == ask(after) {
