@@ -44,6 +44,7 @@ fuzz: ## every fuzz target for 10 s each
 	  done; done
 
 faults: test-tools ## processes are killed, stopped and cut off a thousand times and more; SCALE=10 ten times as often, SEED=n again as before
+	CI=$(or $(CI),true) $(GO) test ./destination/... -run 'Token|Stopped|Killed|Cut|Lost|Takeover'
 	CI=$(or $(CI),true) $(GO) test ./fault -run 'TestKills|TestStops|TestCuts|TestRestarts' -scale $(or $(SCALE),1) -seed $(or $(SEED),0) -v -timeout $(or $(FAULTS_TIMEOUT),40m) | grep -Ev '^=== |--- PASS: .*/sites'
 
 failover: test-tools ## ten times the loss of the ledger's primary under Patroni and etcd, which the distribution brings; FAILOVERS=n
