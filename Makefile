@@ -37,10 +37,10 @@ fmt: ## format all Go files
 	@test -x $(GOBIN)/golangci-lint || $(GO) install $(LINT)
 	$(GOBIN)/golangci-lint fmt ./...
 
-fuzz: ## every fuzz target for 10 s each
+fuzz: ## every fuzz target for 10 s each; FUZZTIME=1m
 	@$(GO) list ./... | while read -r pkg; do \
 	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
-	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime 10s $$pkg || exit 1; \
+	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(or $(FUZZTIME),10s) $$pkg || exit 1; \
 	  done; done
 
 faults: test-tools ## processes are killed, stopped and cut off a thousand times and more; SCALE=10 ten times as often, SEED=n again as before
