@@ -139,6 +139,7 @@ type Tx interface {
 	RunTx
 	TaskTx
 	LeaseTx
+	PartTx
 	ScheduleTx
 	JournalTx
 	DocTx
@@ -148,7 +149,6 @@ type Tx interface {
 type PipelineTx interface {
 	Pipeline(id string) (*Pipeline, error)
 	PipelineNamed(name string) (*Pipeline, error)
-	PartTx
 	Pipelines(f PipelineFilter) ([]*Pipeline, error)
 	// PutPipeline inserts when Version is 0, else replaces the row of that Version; it
 	// is Aborted when the row has moved on. It stores Definition as an immutable
@@ -228,17 +228,6 @@ type LeaseTx interface {
 	SessionLeases(session string) ([]Lease, error)
 }
 
-// ScheduleTx keeps schedules, their next due time, and the slots that were used.
-type ScheduleTx interface {
-	// PutSchedules replaces all schedules of a pipeline.
-	PutSchedules(pipelineID string, rows []ScheduleRow) error
-	Schedules(pipelineID string) ([]ScheduleRow, error)
-	// DueSchedules selects and locks enabled schedules with NextSlot ≤ now, the longest
-	// due first, passing over locked ones.
-	DueSchedules(now time.Time, limit int) ([]ScheduleRow, error)
-	// SetNextSlot moves one schedule on.
-	SetNextSlot(pipelineID, scheduleID string, next time.Time) error
-	// NearestSlot is the earliest NextSlot of all enabled schedules; zero if none.
 // PartTx keeps the parts of running runs that other workers may do.
 type PartTx interface {
 	PutOffer(o Offer) error

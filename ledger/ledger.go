@@ -172,6 +172,13 @@ func (l *Ledger) settle(tx syncline.Tx, before syncline.Run, after *syncline.Run
 	switch {
 	case after.State.Final():
 		after.Head = false
+		return endTasks(tx, after, m.now)
+	case before.State.Final():
+		return l.readmit(tx, after)
+	}
+	return nil
+}
+
 // letGo ends the leases of a run and its parts, and with them what was offered of it.
 func letGo(tx syncline.Tx, r syncline.Run) error {
 	if err := tx.DeleteLeases(r.ID); err != nil || r.Issued == 0 {
