@@ -31,8 +31,10 @@ func (c *counted) Reallocate(n int, b []byte) []byte {
 func TestSecondBatchTakesWhatItNeeds(t *testing.T) {
 	t.Parallel()
 	schema := arrow.NewSchema([]arrow.Field{
-		{Name: "i", Type: arrow.PrimitiveTypes.Int64, Nullable: true}, {Name: "s", Type: arrow.BinaryTypes.String, Nullable: true},
-		{Name: "b", Type: arrow.BinaryTypes.Binary, Nullable: true}, {Name: "j", Type: typename.JSON, Nullable: true},
+		{Name: "i", Type: arrow.PrimitiveTypes.Int64, Nullable: true},
+		{Name: "s", Type: arrow.BinaryTypes.String, Nullable: true},
+		{Name: "b", Type: arrow.BinaryTypes.Binary, Nullable: true},
+		{Name: "j", Type: typename.JSON, Nullable: true},
 		{Name: "u", Type: typename.UUID, Nullable: true},
 	}, nil)
 	var mem counted
