@@ -24,11 +24,10 @@ type loop struct {
 	want   int64
 	faults atomic.Int64
 
-	mu      sync.Mutex
-	points  tally
-	fenced  int64
-	loads   int
-	resumed int64 // attempts that went on from an earlier one
+	mu     sync.Mutex
+	points tally
+	fenced int64
+	loads  int
 }
 
 // each runs work on every site until the wanted faults have happened.
