@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -16,6 +17,12 @@ import (
 // changes are the stretches that earlier snapshots were read of: what has changed there
 // since is read again.
 type changes []pages
+
+// What IDs of parts begin with that go on.
+const (
+	changed = "changed"
+	census  = "census"
+)
 
 // horizon is how many transactions a plan may lie behind: their numbers are compared in a
 // circle of 2³².
@@ -49,9 +56,10 @@ func (s *Source) goOn(ctx context.Context, r *relation, q source.Query, l *lie, 
 	if err != nil {
 		return p, err
 	}
-	p.Parts = append(retire(p.Parts), later("changed", len(p.Parts), bounds{Changed: seen}))
-	if still < read {
-		p.Parts = append(p.Parts, later("census", len(p.Parts), bounds{Census: true}))
+	begun := slices.ContainsFunc(p.Parts, func(part source.Part) bool { return strings.HasPrefix(part.ID, census) })
+	p.Parts = append(retire(p.Parts), later(changed, len(p.Parts), bounds{Changed: seen}))
+	if still < read || begun { // one that was begun must be ended by another
+		p.Parts = append(p.Parts, later(census, len(p.Parts), bounds{Census: true}))
 	}
 	return p, nil
 }
