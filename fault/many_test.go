@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -117,6 +118,7 @@ func killed(t *testing.T, l *loop, s *site) {
 			s.target.drop()
 		}
 		s.change()
+		changed := false
 		for range 3 {
 			if !s.kill(l, p, args) {
 				break
@@ -124,9 +126,15 @@ func killed(t *testing.T, l *loop, s *site) {
 			// What is published stays as the source was then.
 			if s.r.IntN(2) == 0 && s.unpublished() {
 				s.change()
+				changed = true
 			}
 		}
 		p.run(0, args...)
+		// Only PostgreSQL corrects what an earlier attempt of the same run read whole: into
+		// the others the change comes with the next run.
+		if changed && !strings.HasPrefix(s.to, "postgres:") {
+			p.run(0, args...)
+		}
 		s.check(fmt.Sprintf("load %d", n))
 		run := p.runs()[0]
 		books(t, fmt.Sprintf("load %d", n), run, s.rows())
