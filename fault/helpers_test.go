@@ -2,6 +2,7 @@ package fault_test
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -11,9 +12,13 @@ import (
 	"github.com/synclinehq/syncline/testserver"
 )
 
-const rowsToShare = 1_500_000
+const (
+	filesToShare = 40
+	rowsToShare  = filesToShare * 40_000
+)
 
-// helped is one table moved by three workers on a PostgreSQL ledger.
+// helped is a folder of files, a part each, moved into one table by three workers on a
+// PostgreSQL ledger.
 type helped struct {
 	*program
 	workers  []*process
@@ -22,14 +27,26 @@ type helped struct {
 }
 
 func newHelped(t *testing.T) *helped {
-	from, to, ledger := testserver.Database(t), testserver.Database(t), testserver.Database(t)
-	src, dst := connect(t, from), connect(t, to)
-	execute(t, src, makeTable(rowsToShare), "vacuum analyze public.t")
-	h := &helped{program: newProgram(t, "--ledger", ledger, "--i-accept-data-loss", "--lease", "2s"), from: from, to: to}
+	dir, to, ledger := t.TempDir(), testserver.Database(t), testserver.Database(t)
+	for n := range filesToShare {
+		var text strings.Builder
+		text.WriteString("id,label\n")
+		for i := range rowsToShare / filesToShare {
+			id := n*rowsToShare/filesToShare + i
+			fmt.Fprintf(&text, "%d,row %d of many with a label of some length\n", id, id)
+		}
+		if err := os.WriteFile(fmt.Sprintf("%s/%03d.csv", dir, n), []byte(text.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dst := connect(t, to)
+	h := &helped{program: newProgram(t, "--ledger", ledger, "--i-accept-data-loss", "--lease", "2s"), from: "file://" + dir + "/*.csv?as=t", to: to}
 	h.compare = func() {
 		t.Helper()
-		if a, b := one[string](t, src, digest), one[string](t, dst, digest); a != b {
-			t.Fatalf("source %s, target %s", a, b)
+		want := fmt.Sprintf("%d %d %d", rowsToShare, rowsToShare, int64(rowsToShare)*(rowsToShare-1)/2)
+		got := one[string](t, dst, "select count(*) || ' ' || count(distinct id) || ' ' || sum(id) from t where label = 'row ' || id || ' of many with a label of some length'")
+		if got != want {
+			t.Fatalf("the table holds %s, want %s", got, want)
 		}
 	}
 	for range 3 {
@@ -41,7 +58,7 @@ func newHelped(t *testing.T) *helped {
 // begin starts a run and waits until somebody helps with it.
 func (h *helped) begin() *shown {
 	h.t.Helper()
-	h.start("sync", h.from, h.to, "--entities", "public.t")
+	h.start("sync", h.from, h.to)
 	return h.until("a helper", time.Minute, func(r *shown) bool {
 		if r.State == "failed" {
 			h.t.Fatalf("the run failed: %+v", r.Error)
