@@ -13,8 +13,10 @@ type Store interface {
 	// View runs fn in one read-only snapshot.
 	View(ctx context.Context, fn func(Tx) error) error
 	// Update runs fn in one read-write transaction, durable when it returns nil. fn may
-	// be called again after a collision with another writer, so it must touch nothing
-	// outside the transaction but variables it sets anew each time. What fn returns is
+	// be called again after a collision with another writer, or when a write that was
+	// taken on trust turns out to be refused: then all is undone and the second call is
+	// answered exactly. So it must touch nothing outside the transaction but variables it
+	// sets anew each time, and what it learned counts only when Update has returned. What fn returns is
 	// returned unchanged and undoes everything fn did.
 	Update(ctx context.Context, fn func(Tx) error) error
 	// Beat extends the leases that are still held with the given token by ttl, in one
@@ -75,6 +77,13 @@ type Lease struct {
 	SeenAt    time.Time `json:"seen_at"`
 	ExpiresAt time.Time `json:"expires_at"`
 	Ask       Ask       `json:"ask,omitempty"`
+}
+
+// Tally is what hangs on a run.
+type Tally struct {
+	Tasks      []*Task
+	Rejects    int64
+	Definition *Definition // of the run's revision; nil when the pipeline was deleted
 }
 
 // ScheduleRow is a schedule with its next due time, as the store keeps it.
@@ -178,9 +187,9 @@ type RunTx interface {
 	PutRun(r *Run) error
 	// DeleteRun removes the run with all that hangs on it.
 	DeleteRun(id string) error
-	// Lane is the lane of a run, read without locking the run: a transaction that may end
-	// a run locks the lane before it reads the run, so that two of them cannot deadlock.
-	Lane(id string) (string, error)
+	// RunInLane is Run after LockLane of the run's lane: a transaction that may end a run
+	// locks the lane before the run, so that two of them cannot deadlock.
+	RunInLane(id string) (*Run, error)
 	// LockLane serializes those who start or end runs of a lane.
 	LockLane(lane string) error
 	// LaneHead is the lane's admitted run, nil if there is none.
@@ -200,6 +209,8 @@ type RunTx interface {
 
 // TaskTx keeps the tasks of a run.
 type TaskTx interface {
+	// Tally reads, for each run, what claiming and ending it looks at.
+	Tally(rs ...*Run) ([]Tally, error)
 	// Tasks are in the order of Ordinal, with their newest Stats.
 	Tasks(runID string) ([]*Task, error)
 	Task(runID, name string) (*Task, error)

@@ -9,9 +9,12 @@ import (
 // Claim hands up to n claimable runs to a worker, each under a new token. No run is
 // handed out twice. An empty answer means there is nothing to do now.
 func (l *Ledger) Claim(ctx context.Context, w syncline.Worker, n int) (grants []syncline.Grant, err error) {
-	some, err := l.claimable(ctx, w)
-	if err != nil || !some {
-		return nil, err
+	if !l.store.Shared() {
+		// Most polls find nothing and must not cost the only writer a commit. Where writers
+		// are many, a transaction that finds nothing costs none.
+		if some, err := l.claimable(ctx, w); err != nil || !some {
+			return nil, err
+		}
 	}
 	err = l.update(ctx, func(tx syncline.Tx) error {
 		grants = nil
@@ -19,8 +22,12 @@ func (l *Ledger) Claim(ctx context.Context, w syncline.Worker, n int) (grants []
 		if err != nil {
 			return err
 		}
-		for _, r := range runs {
-			g, err := l.claimOne(tx, w, *r)
+		tallies, err := tx.Tally(runs...)
+		if err != nil {
+			return err
+		}
+		for i, r := range runs {
+			g, err := l.claimOne(tx, w, *r, tallies[i])
 			if err != nil {
 				return err
 			}
@@ -31,8 +38,7 @@ func (l *Ledger) Claim(ctx context.Context, w syncline.Worker, n int) (grants []
 	return grants, err
 }
 
-// claimable looks without a lock first: most polls find nothing and must not cost the
-// writer a commit.
+// claimable looks without a lock.
 func (l *Ledger) claimable(ctx context.Context, w syncline.Worker) (some bool, err error) {
 	err = l.view(ctx, func(tx syncline.Tx) error {
 		runs, err := tx.Claimable(claimFilter(w, 1))
@@ -46,18 +52,14 @@ func claimFilter(w syncline.Worker, n int) syncline.ClaimFilter {
 	return syncline.ClaimFilter{Kinds: w.Kinds, Host: w.Host, Only: w.Only, Run: w.Run, Limit: n}
 }
 
-func (l *Ledger) claimOne(tx syncline.Tx, w syncline.Worker, r syncline.Run) (syncline.Grant, error) {
+func (l *Ledger) claimOne(tx syncline.Tx, w syncline.Worker, r syncline.Run, had syncline.Tally) (syncline.Grant, error) {
 	now, err := tx.Now()
 	if err != nil {
 		return syncline.Grant{}, err
 	}
-	d, err := tx.Revision(r.PipelineID, r.Revision)
-	if err != nil {
-		return syncline.Grant{}, err
-	}
-	tasks, err := tx.Tasks(r.ID)
-	if err != nil {
-		return syncline.Grant{}, err
+	d, tasks := had.Definition, had.Tasks
+	if d == nil {
+		return syncline.Grant{}, noRevision(&r)
 	}
 	if err := newAttempt(tx, tasks); err != nil {
 		return syncline.Grant{}, err
@@ -75,6 +77,10 @@ func (l *Ledger) claimOne(tx syncline.Tx, w syncline.Worker, r syncline.Run) (sy
 		return syncline.Grant{}, err
 	}
 	return syncline.Grant{Run: next, Definition: *d, Tasks: tasks, TTL: l.ttl}, nil
+}
+
+func noRevision(r *syncline.Run) error {
+	return syncline.Errorf(syncline.NotFound, "no revision %d of pipeline %q", r.Revision, r.PipelineID)
 }
 
 // newAttempt starts the counting of what this attempt itself reads.

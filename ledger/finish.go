@@ -15,10 +15,11 @@ func (l *Ledger) Finish(ctx context.Context, h syncline.Hold) (syncline.Run, err
 		if r.State != syncline.StateRunning || r.Token != h.Token {
 			return nil // transition refuses it
 		}
-		tasks, err := l.tally(tx, r, m)
+		had, err := l.tally(tx, r, m)
 		if err != nil {
 			return err
 		}
+		tasks := had.Tasks
 		if retry := waiting(tasks); retry != nil && !canceling(*r) {
 			if !exhausted(*r, m.moved) {
 				m.event, m.err, m.retryAt = evFailRetryable, retry.Error, m.now.Add(retryWait(*r, retry.Error, m.moved))
@@ -28,11 +29,10 @@ func (l *Ledger) Finish(ctx context.Context, h syncline.Hold) (syncline.Run, err
 				return err
 			}
 		}
-		d, err := tx.Revision(r.PipelineID, r.Revision)
-		if err != nil {
-			return err
+		if had.Definition == nil {
+			return noRevision(r)
 		}
-		m.event, r.Facts.FailedTasks, m.err = outcome(d.Outcome, tasks)
+		m.event, r.Facts.FailedTasks, m.err = outcome(had.Definition.Outcome, tasks)
 		return nil
 	})
 }
@@ -76,17 +76,18 @@ func (l *Ledger) leave(ctx context.Context, h syncline.Hold, ev event, w synclin
 }
 
 // tally fills in what the tasks say of the attempt that ends.
-func (l *Ledger) tally(tx syncline.Tx, r *syncline.Run, m *move) ([]*syncline.Task, error) {
-	tasks, err := tx.Tasks(r.ID)
+func (l *Ledger) tally(tx syncline.Tx, r *syncline.Run, m *move) (syncline.Tally, error) {
+	all, err := tx.Tally(r)
 	if err != nil {
-		return nil, err
+		return syncline.Tally{}, err
 	}
-	m.read, m.ownRead = totals(tasks).Read, attempted(tasks)
+	had := all[0]
+	m.tally, r.Facts.Rejects = &had, had.Rejects
+	m.read, m.ownRead = totals(had.Tasks).Read, attempted(had.Tasks)
 	if n := len(r.Attempts); n > 0 {
 		m.moved = m.read > r.Attempts[n-1].ReadBase
 	}
-	r.Facts.Rejects, err = tx.CountRejects(r.ID, "")
-	return tasks, err
+	return had, nil
 }
 
 // retryWait is what the other side asked for, or a jittered backoff.
@@ -163,8 +164,8 @@ func partly(failed, all int, first *syncline.Error) *syncline.Error {
 }
 
 // endTasks ends what is left of a run that has ended.
-func endTasks(tx syncline.Tx, r *syncline.Run, now time.Time) error {
-	tasks, err := tx.Tasks(r.ID)
+func endTasks(tx syncline.Tx, r *syncline.Run, m move) error {
+	tasks, err := m.tasks(tx, r)
 	if err != nil {
 		return err
 	}
@@ -172,7 +173,7 @@ func endTasks(tx syncline.Tx, r *syncline.Run, now time.Time) error {
 		if t.State.Final() {
 			continue
 		}
-		t.State, t.StateAt, t.EndedAt = leftover(r.State, t.State), now, now
+		t.State, t.StateAt, t.EndedAt = leftover(r.State, t.State), m.now, m.now
 		if t.State == syncline.TaskFailed && t.Error == nil {
 			t.Error = r.Error
 		}
@@ -181,6 +182,14 @@ func endTasks(tx syncline.Tx, r *syncline.Run, now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// tasks are the run's, read at most once.
+func (m move) tasks(tx syncline.Tx, r *syncline.Run) ([]*syncline.Task, error) {
+	if m.tally != nil {
+		return m.tally.Tasks, nil
+	}
+	return tx.Tasks(r.ID)
 }
 
 // leftover is what becomes of an unfinished task when its run ends.

@@ -95,14 +95,7 @@ func (l *Ledger) change(ctx context.Context, id string, ev event, fill func(tx s
 	var stale bool
 	err = l.update(ctx, func(tx syncline.Tx) error {
 		stale = false
-		lane, err := tx.Lane(id)
-		if err != nil {
-			return err
-		}
-		if err := tx.LockLane(lane); err != nil {
-			return err
-		}
-		r, err := tx.Run(id)
+		r, err := tx.RunInLane(id)
 		if err != nil {
 			return err
 		}
@@ -172,7 +165,7 @@ func (l *Ledger) settle(tx syncline.Tx, before syncline.Run, after *syncline.Run
 	switch {
 	case after.State.Final():
 		after.Head = false
-		return endTasks(tx, after, m.now)
+		return endTasks(tx, after, m)
 	case before.State.Final():
 		return l.readmit(tx, after)
 	}

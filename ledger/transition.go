@@ -61,6 +61,7 @@ type move struct {
 	deadline time.Duration // claim: of the whole run, 0 none
 	wait     syncline.Wait // suspend: for what
 	confirm  []syncline.Wait
+	tally    *syncline.Tally // what was read of the run in this transaction; transition does not look
 	err      *syncline.Error
 	reason   string
 }

@@ -29,7 +29,8 @@ func (s *session) commit() (_ error, again bool) {
 		return errors.New("a statement of this transaction had failed: it was rolled back"), false
 	}
 	if e, answered := errors.AsType[*pgconn.PgError](err); answered && e.Severity != "FATAL" {
-		return fmt.Errorf("commit to the ledger: %w", explain(err)), collided(err)
+		s.deceived = s.hopeful && divided(err)
+		return fmt.Errorf("commit to the ledger: %w", explain(err)), s.deceived || collided(err)
 	}
 	return sqlstore.Unknown(bare(err)), false
 }

@@ -30,6 +30,12 @@ func collided(err error) bool {
 	return false
 }
 
+// divided reports whether a statement changed no row though it was sure to.
+func divided(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.Code == "22012"
+}
+
 // passes reports whether a failure is of the connection or the server's moment: a
 // transaction that has not been committed is undone, and may be run again.
 func passes(err error) bool {

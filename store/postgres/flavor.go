@@ -17,8 +17,9 @@ var flavor = &sqlstore.Flavor{
 	List: func(all []string) any { return all },
 	// A lock that is kept in memory and ends with its transaction. Two lanes with one
 	// hash only wait for each other.
-	Lane:  `select pg_advisory_xact_lock(hashtextextended($1, 5297))`,
-	Clock: `select (extract(epoch from clock_timestamp()) * 1000000)::bigint`,
+	Lane:   `select pg_advisory_xact_lock(hashtextextended($1, 5297))`,
+	LaneOf: `select pg_advisory_xact_lock(hashtextextended(lane, 5297)) from {runs} where id = $1`,
+	Clock:  `select (extract(epoch from clock_timestamp()) * 1000000)::bigint`,
 }
 
 func words(lock, of, skip string) *strings.Replacer {

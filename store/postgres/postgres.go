@@ -78,8 +78,13 @@ func (s *Store) View(ctx context.Context, fn func(syncline.Tx) error) error {
 // Update runs fn in a transaction, again when another one, or the end of the connection,
 // has undone it before it could commit.
 func (s *Store) Update(ctx context.Context, fn func(syncline.Tx) error) error {
+	var tx *sqlstore.Tx
 	return run(ctx, s.pool, s.kinds.update, func(ses *session) error {
-		return sqlstore.Call(fn, sqlstore.NewTx(ses, flavor, nil))
+		if tx != nil {
+			tx.Undone()
+		}
+		tx = sqlstore.NewTx(ses, flavor, nil)
+		return sqlstore.Call(fn, tx)
 	})
 }
 

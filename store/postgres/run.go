@@ -21,8 +21,9 @@ const (
 func run(ctx context.Context, pool *pgxpool.Pool, k kind, fn func(*session) error) error {
 	ctx, stop := sqlstore.Bound(ctx)
 	defer stop()
+	hopeful := true
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, longestPause) {
-		err, again := once(ctx, pool, k, fn)
+		err, again := once(ctx, pool, k, &hopeful, fn)
 		if !again {
 			return err
 		}
@@ -34,14 +35,15 @@ func run(ctx context.Context, pool *pgxpool.Pool, k kind, fn func(*session) erro
 	}
 }
 
-func once(ctx context.Context, pool *pgxpool.Pool, k kind, fn func(*session) error) (_ error, again bool) {
+func once(ctx context.Context, pool *pgxpool.Pool, k kind, hopeful *bool, fn func(*session) error) (_ error, again bool) {
 	conn, err := acquire(ctx, pool)
 	if err != nil {
 		return err, ctx.Err() == nil && passes(err)
 	}
 	defer conn.Release()
-	s := &session{ctx: ctx, conn: conn.Conn(), kind: k, opening: k.begin}
+	s := &session{ctx: ctx, conn: conn.Conn(), kind: k, opening: k.begin, hopeful: *hopeful}
 	defer s.rollback() // also when fn does not return
+	defer func() { *hopeful = *hopeful && !s.deceived }()
 	err = fn(s)
 	s.over = true
 	switch {

@@ -21,6 +21,8 @@ type session struct {
 	begun   bool
 	undone  bool // the database, or the end of the connection, has undone it
 	over    bool
+	// hopeful sessions take it on trust that what Sure was told changes a row.
+	hopeful, deceived bool
 }
 
 const laterMost = 100
@@ -28,6 +30,7 @@ const laterMost = 100
 type queued struct {
 	stmt string
 	args []any
+	sure bool
 }
 
 var (
@@ -35,16 +38,15 @@ var (
 	errReads = errors.New("a view only reads")
 )
 
-// send sends statements together and hands over their answers.
-func (s *session) send(stmt string, args [][]any, read func(pgx.BatchResults) error) error {
+// send sends statements, each with its words, and hands over their answers.
+func (s *session) send(qs []queued, read func(pgx.BatchResults) error) error {
 	if err := s.usable(); err != nil {
 		return err
 	}
 	b := s.batch()
 	before := b.Len()
-	text := s.kind.words.text(stmt)
-	for _, a := range args {
-		b.Queue(text, a...)
+	for _, q := range qs {
+		b.Queue(q.text(s.kind.words), q.args...)
 	}
 	s.begun = len(s.kind.begin) > 0
 	res := s.conn.SendBatch(s.ctx, b)
@@ -75,10 +77,19 @@ func (s *session) batch() *pgx.Batch {
 		b.Queue(o)
 	}
 	for _, q := range s.later {
-		b.Queue(s.kind.words.text(q.stmt), q.args...)
+		b.Queue(q.text(s.kind.words), q.args...)
 	}
 	s.opening, s.later = nil, nil
 	return b
+}
+
+// text of a statement that must change a row has the server fail when it changes none, so
+// that a commit sent along with it does nothing.
+func (q queued) text(words *dictionary) string {
+	if !q.sure {
+		return words.text(q.stmt)
+	}
+	return "with done as (" + words.text(q.stmt) + " returning 1) select 1 / count(*) from done"
 }
 
 func skip(res pgx.BatchResults, n int) error {
@@ -98,7 +109,8 @@ func (s *session) failed(err error) error {
 	case s.ctx.Err() != nil:
 		return sqlstore.Late(s.ctx)
 	}
-	s.undone = s.undone || collided(err) || passes(err)
+	s.deceived = s.deceived || s.hopeful && divided(err)
+	s.undone = s.undone || s.deceived || collided(err) || passes(err)
 	if readOnly(err) { // this server has become a standby
 		_ = s.conn.Close(s.ctx)
 	}
@@ -115,7 +127,11 @@ func (s *session) Each(stmt string, args [][]any) (n int64, err error) {
 	if s.kind.words == reading {
 		return 0, errReads // which the database would end the transaction for
 	}
-	err = s.send(stmt, args, func(res pgx.BatchResults) error {
+	qs := make([]queued, len(args))
+	for i, a := range args {
+		qs[i] = queued{stmt: stmt, args: a}
+	}
+	err = s.send(qs, func(res pgx.BatchResults) error {
 		for range args {
 			tag, err := res.Exec()
 			if err != nil {
@@ -130,31 +146,64 @@ func (s *session) Each(stmt string, args [][]any) (n int64, err error) {
 
 // Later keeps a statement for the next round trip, until there are many.
 func (s *session) Later(stmt string, args ...any) error {
-	switch err := s.usable(); {
-	case err != nil:
-		return err
-	case s.kind.words == reading:
-		return errReads
-	case len(s.later) < laterMost:
-		s.later = append(s.later, queued{stmt, args})
-		return nil
-	}
-	_, err := s.Exec(stmt, args...)
+	_, err := s.keep(queued{stmt: stmt, args: args})
 	return err
 }
 
+// Sure keeps a statement as Later does, as long as there is hope.
+func (s *session) Sure(stmt string, args ...any) (int64, error) {
+	if !s.hopeful {
+		return s.Exec(stmt, args...)
+	}
+	return s.keep(queued{stmt: stmt, args: args, sure: true})
+}
+
+func (s *session) keep(q queued) (int64, error) {
+	switch err := s.usable(); {
+	case err != nil:
+		return 0, err
+	case s.kind.words == reading:
+		return 0, errReads
+	case len(s.later) < laterMost:
+		s.later = append(s.later, q)
+		return 1, nil
+	}
+	return s.Exec(q.stmt, q.args...)
+}
+
 func (s *session) Query(row func(sqlstore.Scan) error, stmt string, args ...any) error {
-	return s.send(stmt, [][]any{args}, func(res pgx.BatchResults) error {
-		rows, err := res.Query()
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			if err := row(rows.Scan); err != nil {
+	return s.Ask(sqlstore.Question{Row: row, Stmt: stmt, Args: args})
+}
+
+// Ask sends all questions before it reads the first answer.
+func (s *session) Ask(qs ...sqlstore.Question) error {
+	if len(qs) == 0 {
+		return nil
+	}
+	all := make([]queued, len(qs))
+	for i, q := range qs {
+		all[i] = queued{stmt: q.Stmt, args: q.Args}
+	}
+	return s.send(all, func(res pgx.BatchResults) error {
+		for _, q := range qs {
+			if err := answer(res, q.Row); err != nil {
 				return err
 			}
 		}
-		return rows.Err()
+		return nil
 	})
+}
+
+func answer(res pgx.BatchResults, row func(sqlstore.Scan) error) error {
+	rows, err := res.Query()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }

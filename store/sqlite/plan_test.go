@@ -67,7 +67,8 @@ func sayAll(tx *sqlstore.Tx) {
 	_ = tx.InsertRun(r)
 	_ = tx.PutRun(r)
 	_ = tx.DeleteRun("r")
-	_, _ = tx.Lane("r")
+	_, _ = tx.RunInLane("r")
+	_, _ = tx.Tally(r)
 	_, _ = tx.LaneHead("l")
 	_, _ = tx.LaneNext("l")
 	_, _ = tx.LaneWaiting("l", r)
@@ -120,9 +121,19 @@ func (e *explainer) explain(stmt string, args []any) error {
 }
 
 func (e *explainer) Exec(stmt string, args ...any) (int64, error) { return 0, e.explain(stmt, args) }
+func (e *explainer) Sure(stmt string, args ...any) (int64, error) { return 0, e.explain(stmt, args) }
 func (e *explainer) Later(stmt string, args ...any) error         { return e.explain(stmt, args) }
 func (e *explainer) Each(stmt string, args [][]any) (int64, error) {
 	return 0, e.explain(stmt, args[0])
+}
+
+func (e *explainer) Ask(qs ...sqlstore.Question) error {
+	for _, q := range qs {
+		if err := e.explain(q.Stmt, q.Args); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (e *explainer) Query(_ func(sqlstore.Scan) error, stmt string, args ...any) error {

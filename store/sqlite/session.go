@@ -142,6 +142,19 @@ func (s *session) Later(text string, args ...any) error {
 	return err
 }
 
+// Sure waits for its answer: it is there already.
+func (s *session) Sure(text string, args ...any) (int64, error) { return s.Exec(text, args...) }
+
+// Ask asks one after the other.
+func (s *session) Ask(qs ...sqlstore.Question) error {
+	for _, q := range qs {
+		if err := s.Query(q.Row, q.Stmt, q.Args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s *session) Query(row func(sqlstore.Scan) error, text string, args ...any) error {
 	return s.with(text, func(st *sql.Stmt) error {
 		rows, err := st.QueryContext(s.stmtCtx, args...)

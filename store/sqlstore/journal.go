@@ -55,11 +55,19 @@ func appendAll[T any](t *Tx, stmt, noun string, all []T, key func(T) (string, in
 		args[i] = []any{run, seq, d}
 	}
 	run, seq := key(all[0])
-	n, err := t.s.Each(stmt, args)
+	n, err := t.each(stmt, args)
 	if err == nil && n < int64(len(all)) {
 		return syncline.Errorf(syncline.AlreadyExists, "run %q has %s %d, or one of those after it, already", run, noun, seq)
 	}
 	return wrapf(err, "store %ss of run %s", noun, run)
+}
+
+// each waits for the answers only where there is more than the one event of a change.
+func (t *Tx) each(stmt string, args [][]any) (int64, error) {
+	if len(args) == 1 {
+		return t.s.Sure(stmt, args[0]...)
+	}
+	return t.s.Each(stmt, args)
 }
 
 // PutRejects keeps rejects and answers how many are new.

@@ -7,14 +7,21 @@ import (
 	"github.com/synclinehq/syncline"
 )
 
-// Lane is the lane of a run, which is not locked.
-func (t *Tx) Lane(id string) (string, error) {
-	var lane string
-	found, err := t.one(`select lane from {runs} where id = $1`, []any{id}, &lane)
-	if err == nil && !found {
-		return "", noRun(id)
+// RunInLane locks a run's lane, and then reads the run.
+func (t *Tx) RunInLane(id string) (*syncline.Run, error) {
+	if t.f.LaneOf != "" {
+		if err := t.s.Later(t.f.LaneOf, id); err != nil {
+			return nil, fmt.Errorf("lock the lane of run %s: %w", id, err)
+		}
 	}
-	return lane, wrapf(err, "read the lane of run %s", id)
+	var found []*syncline.Run
+	if err := t.s.Ask(t.also(into(&found, runFrom, runByID, id))...); err != nil {
+		return nil, fmt.Errorf("read run %s: %w", id, err)
+	}
+	if len(found) == 0 {
+		return nil, noRun(id)
+	}
+	return found[0], nil
 }
 
 // LockLane serializes those who start or end runs of a lane. It needs no row: a lane
@@ -28,11 +35,15 @@ func (t *Tx) LockLane(lane string) error {
 
 // LaneHead is the lane's admitted run.
 func (t *Tx) LaneHead(lane string) (*syncline.Run, error) {
-	r, err := first(t, runFrom, `select `+runCols+` from {runs} where lane = $1 and head`, lane)
+	var head []*syncline.Run
+	err := t.s.Ask(t.also(into(&head, runFrom, `select `+runCols+` from {runs} where lane = $1 and head`, lane))...)
 	if err != nil {
 		return nil, fmt.Errorf("read the head of lane %s: %w", lane, err)
 	}
-	return r, nil
+	if len(head) == 0 {
+		return nil, nil
+	}
+	return head[0], nil
 }
 
 // LaneNext is the lane's run that is next to be admitted.

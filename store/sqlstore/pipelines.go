@@ -74,7 +74,7 @@ func (t *Tx) PutPipeline(p *syncline.Pipeline) error {
 	if err := t.putRevision(p); err != nil {
 		return err
 	}
-	p.Version++
+	t.version(&p.Version, p.Version+1)
 	return nil
 }
 
@@ -146,16 +146,11 @@ func (t *Tx) putRevision(p *syncline.Pipeline) error {
 	return wrapf(err, "store revision %d of pipeline %s", p.Revision, p.ID)
 }
 
+const revisionDoc = `select doc from {pipeline_revisions} where pipeline_id = $1 and revision = $2`
+
 // Revision finds a definition as it was.
 func (t *Tx) Revision(pipelineID string, revision int64) (*syncline.Definition, error) {
-	d, err := first(t, func(scan Scan) (*syncline.Definition, error) {
-		var doc []byte
-		if err := scan(&doc); err != nil {
-			return nil, err
-		}
-		d := &syncline.Definition{}
-		return d, json.Unmarshal(doc, d)
-	}, `select doc from {pipeline_revisions} where pipeline_id = $1 and revision = $2`, pipelineID, revision)
+	d, err := first(t, fromDoc[*syncline.Definition], revisionDoc, pipelineID, revision)
 	if err == nil && d == nil {
 		return nil, syncline.Errorf(syncline.NotFound, "no revision %d of pipeline %q", revision, pipelineID)
 	}

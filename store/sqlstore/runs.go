@@ -55,9 +55,11 @@ func alarm(r *syncline.Run) time.Time {
 	}
 }
 
+const runByID = `select ` + runCols + ` from {runs} where id = $1{lock}`
+
 // Run finds a run by its id.
 func (t *Tx) Run(id string) (*syncline.Run, error) {
-	r, err := first(t, runFrom, `select `+runCols+` from {runs} where id = $1{lock}`, id)
+	r, err := first(t, runFrom, runByID, id)
 	if err != nil {
 		return nil, fmt.Errorf("read run %s: %w", id, err)
 	}
@@ -183,7 +185,7 @@ func (t *Tx) InsertRun(r *syncline.Run) error {
 		return err
 	}
 	args := append([]any{r.ID, backwards(r.ID)}, runArgs(r)...)
-	n, err := t.s.Exec(`insert into {runs} (id, di, pipeline_id, lane, owner, kind, state, wait, head, priority, not_before, host,
+	n, err := t.s.Sure(`insert into {runs} (id, di, pipeline_id, lane, owner, kind, state, wait, head, priority, not_before, host,
 			parent_run, dedupe_key, created_at, ended_at, alarm_at, version, shape, doc)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 1, $18, $19)
 		on conflict do nothing`, append(args, Schema, d)...)
@@ -193,7 +195,7 @@ func (t *Tx) InsertRun(r *syncline.Run) error {
 	if n == 0 {
 		return t.taken(r)
 	}
-	r.Version = 1
+	t.version(&r.Version, 1)
 	return nil
 }
 
@@ -237,7 +239,7 @@ func (t *Tx) PutRun(r *syncline.Run) error {
 	if err != nil {
 		return fmt.Errorf("store run %s: %w", r.ID, err)
 	}
-	r.Version++
+	t.version(&r.Version, r.Version+1)
 	return nil
 }
 
@@ -251,7 +253,7 @@ func (t *Tx) putRun(r *syncline.Run, shape int64, doc string) (int64, error) {
 	case r.DedupeKey != "":
 		stmt = putRun + ifNew
 	}
-	return t.s.Exec(stmt, append(runArgs(r), shape, doc, r.ID, r.Version)...)
+	return t.s.Sure(stmt, append(runArgs(r), shape, doc, r.ID, r.Version)...)
 }
 
 // notPut finds out why a run was not replaced, and replaces it if the reason is only
@@ -277,7 +279,7 @@ func (t *Tx) notPut(r *syncline.Run, d string) error {
 	if n == 0 {
 		return t.taken(r)
 	}
-	r.Version++
+	t.version(&r.Version, r.Version+1)
 	return nil
 }
 
@@ -287,10 +289,10 @@ func (t *Tx) DeleteRun(id string) error {
 		`delete from {tasks} where run_id = $1`,
 		`delete from {task_stats} where run_id = $1`,
 		`delete from {leases} where run_id = $1`,
-		`delete from {events} where run_id = $1`,
-		`delete from {messages} where run_id = $1`,
 		`delete from {offers} where run_id = $1`,
 		`delete from {parts} where run_id = $1`,
+		`delete from {events} where run_id = $1`,
+		`delete from {messages} where run_id = $1`,
 		`delete from {rejects} where run_id = $1`,
 		`delete from {slots} where run_id = $1`,
 	} {

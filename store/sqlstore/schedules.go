@@ -62,7 +62,7 @@ func (t *Tx) DueSchedules(now time.Time, limit int) ([]syncline.ScheduleRow, err
 
 // SetNextSlot moves one schedule on.
 func (t *Tx) SetNextSlot(pipelineID, scheduleID string, next time.Time) error {
-	n, err := t.s.Exec(`update {schedules} set next_slot = $1 where pipeline_id = $2 and schedule_id = $3`, orNull(next), pipelineID, scheduleID)
+	n, err := t.s.Sure(`update {schedules} set next_slot = $1 where pipeline_id = $2 and schedule_id = $3`, orNull(next), pipelineID, scheduleID)
 	if err == nil && n == 0 {
 		return syncline.Errorf(syncline.NotFound, "pipeline %q has no schedule %q", pipelineID, scheduleID)
 	}

@@ -21,8 +21,22 @@ type Session interface {
 	// Where the database is elsewhere it travels with the next one, whose call, or the
 	// commit, fails if it does.
 	Later(stmt string, args ...any) error
+	// Sure is Exec of a statement that changes one row unless something is out of the
+	// ordinary. Where the database is elsewhere it travels like Later and answers 1 in
+	// hope; when it then changes none, all is undone and the whole transaction is made
+	// again, with answers that were waited for.
+	Sure(stmt string, args ...any) (int64, error)
 	// Query calls row for every row of the answer.
 	Query(row func(Scan) error, stmt string, args ...any) error
+	// Ask asks several questions, in one round trip where the database is elsewhere.
+	Ask(qs ...Question) error
+}
+
+// Question is a statement whose every row is read by Row.
+type Question struct {
+	Row  func(Scan) error
+	Stmt string
+	Args []any
 }
 
 // Scan copies the columns of the current row.
@@ -41,8 +55,9 @@ type Flavor struct {
 	Types       *strings.Replacer // migrations
 	// List makes an argument of {any}.
 	List func([]string) any
-	// Lane locks the lane $1 until the transaction ends; "" where a writer is alone.
-	Lane string
+	// Lane locks the lane $1 until the transaction ends, LaneOf that of the run $1; ""
+	// where a writer is alone.
+	Lane, LaneOf string
 	// Clock asks the database for its clock, in microseconds; "" where the process has it.
 	Clock string
 }

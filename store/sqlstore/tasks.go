@@ -33,9 +33,11 @@ func taskFrom(scan Scan) (*syncline.Task, error) {
 	return k, nil
 }
 
+const tasksInOrder = tasks + ` order by t.ordinal, t.name`
+
 // Tasks lists the tasks of a run in their order.
 func (t *Tx) Tasks(runID string) ([]*syncline.Task, error) {
-	all, err := list(t, taskFrom, tasks+` order by t.ordinal, t.name`, runID)
+	all, err := list(t, taskFrom, tasksInOrder, runID)
 	return all, wrapf(err, "list the tasks of run %s", runID)
 }
 
@@ -58,7 +60,7 @@ func (t *Tx) PutTask(k *syncline.Task) error {
 	if err != nil {
 		return err
 	}
-	n, err := t.s.Exec(putTask, k.RunID, k.Name, k.Ordinal, Schema, d)
+	n, err := t.s.Sure(putTask, k.RunID, k.Name, k.Ordinal, Schema, d)
 	if err != nil || n > 0 {
 		return wrapf(err, "store task %s of run %s", k.Name, k.RunID)
 	}

@@ -16,6 +16,26 @@ type Tx struct {
 	f   *Flavor
 	now func() (time.Time, error)
 	at  time.Time // what now answered
+	// was are the versions that rows in the caller's hands had before they were put.
+	was []versioned
+}
+
+type versioned struct {
+	at      *int64
+	version int64
+}
+
+func (t *Tx) version(at *int64, v int64) {
+	t.was = append(t.was, versioned{at, *at})
+	*at = v
+}
+
+// Undone gives rows back the versions they had: the transaction is to be made again.
+func (t *Tx) Undone() {
+	for i := len(t.was) - 1; i >= 0; i-- {
+		*t.was[i].at = t.was[i].version
+	}
+	t.was = nil
 }
 
 var _ syncline.Tx = (*Tx)(nil)
@@ -81,6 +101,31 @@ func list[T any](t *Tx, from func(Scan) (T, error), stmt string, args ...any) ([
 		return err
 	}, stmt, args...)
 	return all, err
+}
+
+// also asks the database's clock along with other questions, unless it is known. What
+// locks goes first: a change is stamped when it has its turn.
+func (t *Tx) also(qs ...Question) []Question {
+	if !t.at.IsZero() || t.f.Clock == "" {
+		return qs
+	}
+	return append(qs, Question{Stmt: t.f.Clock, Row: func(scan Scan) error {
+		var us int64
+		err := scan(&us)
+		t.at = fromMicros(us)
+		return err
+	}})
+}
+
+// into makes a question whose rows are collected.
+func into[T any](all *[]T, from func(Scan) (T, error), stmt string, args ...any) Question {
+	return Question{Stmt: stmt, Args: args, Row: func(scan Scan) error {
+		v, err := from(scan)
+		if err == nil {
+			*all = append(*all, v)
+		}
+		return err
+	}}
 }
 
 // first reads the first row, and nil where there is none.

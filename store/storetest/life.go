@@ -44,8 +44,12 @@ func Newer(tt *testing.T, s syncline.Store, db func(statement string) string, ta
 	p.Revision, p.Definition.Parallel = 2, 7
 	for range 2 { // the second time over what today's program has left
 		t.update(func(tx syncline.Tx) error {
-			must(t, tx.PutRun(r))
-			must(t, tx.PutPipeline(p))
+			if err := tx.PutPipeline(p); err != nil {
+				return err
+			}
+			if err := tx.PutRun(r); err != nil {
+				return err
+			}
 			return tx.PutTask(k)
 		})
 	}

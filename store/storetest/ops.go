@@ -44,14 +44,7 @@ func (o *ops) claim(worker string, limit int) (got []*syncline.Run) {
 
 func (o *ops) finish(id string) {
 	err := o.Update(o.Context(), func(tx syncline.Tx) error {
-		lane, err := tx.Lane(id)
-		if err != nil {
-			return err
-		}
-		if err := tx.LockLane(lane); err != nil {
-			return err
-		}
-		r, err := tx.Run(id)
+		r, err := tx.RunInLane(id)
 		if err != nil {
 			return err
 		}
@@ -62,7 +55,7 @@ func (o *ops) finish(id string) {
 		if err := errors.Join(tx.PutRun(r), tx.DeleteLeases(id), tx.AppendEvents(syncline.Event{RunID: id, Seq: 1})); err != nil {
 			return err
 		}
-		next, err := tx.LaneNext(lane)
+		next, err := tx.LaneNext(r.Lane)
 		if err != nil || next == nil {
 			return err
 		}

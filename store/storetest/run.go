@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -36,7 +37,12 @@ func runFields(t *T) {
 	equal(t.T, "version", r.Version, 1)
 	equal(t.T, "inserted", t.run(r.ID), r)
 	equal(t.T, "by key", get(t, func(tx syncline.Tx) (*syncline.Run, error) { return tx.RunByDedupeKey(r.DedupeKey) }), r)
-	equal(t.T, "lane", get(t, func(tx syncline.Tx) (string, error) { return tx.Lane(r.ID) }), r.Lane)
+	t.update(func(tx syncline.Tx) error {
+		got, err := tx.RunInLane(r.ID)
+		must(t, err)
+		equal(t.T, "run in its lane", got, r)
+		return nil
+	})
 	bare := &syncline.Run{ID: r.ID, Version: 1}
 	t.update(func(tx syncline.Tx) error { return tx.PutRun(bare) })
 	equal(t.T, "emptied", t.run(r.ID), &syncline.Run{ID: r.ID, Version: 2})
@@ -52,17 +58,24 @@ func runSwap(t *T) {
 	mine.Why = "mine"
 	t.update(func(tx syncline.Tx) error { return tx.PutRun(&mine) })
 	equal(t.T, "version", mine.Version, 2)
-	t.update(func(tx syncline.Tx) error {
-		refused(t.T, tx.PutRun(&theirs), syncline.Aborted, `"r"`)
-		refused(t.T, tx.PutRun(run("absent", func(r *syncline.Run) { r.Version = 1 })), syncline.NotFound, "absent")
-		mine.Worker = "w"
-		return tx.PutRun(&mine)
-	})
+	mine.Worker = "w"
+	got := t.answers(
+		putting(&theirs),
+		putting(run("absent", func(r *syncline.Run) { r.Version = 1 })),
+		putting(&mine),
+	)
+	refused(t.T, got[0], syncline.Aborted, `"r"`)
+	refused(t.T, got[1], syncline.NotFound, "absent")
+	must(t, got[2])
+	mine.Version = 3
 	equal(t.T, "stored", t.run("r"), &mine)
+	t.update(func(tx syncline.Tx) error {
+		_, err := tx.RunInLane("absent")
+		refused(t.T, err, syncline.NotFound, "absent")
+		return nil
+	})
 	t.view(func(tx syncline.Tx) error {
 		_, err := tx.Run("absent")
-		refused(t.T, err, syncline.NotFound, "absent")
-		_, err = tx.Lane("absent")
 		refused(t.T, err, syncline.NotFound, "absent")
 		_, err = tx.RunByDedupeKey("no key")
 		refused(t.T, err, syncline.NotFound, "no key")
@@ -74,22 +87,38 @@ func runUnique(t *T) {
 	one := run("one", func(r *syncline.Run) { r.Lane, r.DedupeKey = "l", "k" })
 	two := run("two", func(r *syncline.Run) { r.Lane, r.Head = "l", false })
 	t.insert(one, two)
-	t.update(func(tx syncline.Tx) error {
-		refused(t.T, tx.InsertRun(run("one")), syncline.AlreadyExists, `"one"`)
-		refused(t.T, tx.InsertRun(run("x", func(r *syncline.Run) { r.DedupeKey = "k" })), syncline.AlreadyExists, `"k"`)
-		refused(t.T, tx.InsertRun(run("x", func(r *syncline.Run) { r.Lane = "l" })), syncline.AlreadyExists, `"l"`)
-		head := *two
-		head.Head = true
-		refused(t.T, tx.PutRun(&head), syncline.AlreadyExists, `"l"`)
-		keyed := *two
-		keyed.DedupeKey = "k"
-		refused(t.T, tx.PutRun(&keyed), syncline.AlreadyExists, `"k"`)
-		one.Head = false
-		must(t, tx.PutRun(one)) // with its own key
-		return tx.PutRun(&head)
-	})
+	head, keyed := *two, *two
+	head.Head, keyed.DedupeKey, one.Head = true, "k", false
+	got := t.answers(
+		inserting(run("one")),
+		inserting(run("x", func(r *syncline.Run) { r.DedupeKey = "k" })),
+		inserting(run("x", func(r *syncline.Run) { r.Lane = "l" })),
+		putting(&head),
+		putting(&keyed),
+		putting(one), // with its own key
+		putting(&head),
+	)
+	for i, named := range []string{`"one"`, `"k"`, `"l"`, `"l"`, `"k"`} {
+		refused(t.T, got[i], syncline.AlreadyExists, named)
+	}
+	must(t, errors.Join(got[5:]...))
 	t.insert(run("x"), run("y")) // no keys: not unique
 	equal(t.T, "head", get(t, func(tx syncline.Tx) (*syncline.Run, error) { return tx.LaneHead("l") }).ID, "two")
+}
+
+// inserting and putting work on a copy: they may be called twice.
+func inserting(r *syncline.Run) func(tx syncline.Tx) error {
+	return func(tx syncline.Tx) error {
+		c := *r
+		return tx.InsertRun(&c)
+	}
+}
+
+func putting(r *syncline.Run) func(tx syncline.Tx) error {
+	return func(tx syncline.Tx) error {
+		c := *r
+		return tx.PutRun(&c)
+	}
 }
 
 func runPages(t *T) {

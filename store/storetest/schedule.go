@@ -59,11 +59,14 @@ func schedulesDue(t *T) {
 	equal(t.T, "due", due(at(5), 10), []string{"early", "late"})
 	equal(t.T, "the longest due", due(at(5), 1), []string{"early"})
 	equal(t.T, "nearest", get(t, syncline.Tx.NearestSlot), at(2))
-	t.update(func(tx syncline.Tx) error {
-		refused(t.T, tx.SetNextSlot("p", "absent", day), syncline.NotFound, "absent")
-		must(t, tx.SetNextSlot("p", "late", time.Time{}))
-		return tx.SetNextSlot("p", "early", at(7))
-	})
+	got := t.answers(
+		func(tx syncline.Tx) error { return tx.SetNextSlot("p", "absent", day) },
+		func(tx syncline.Tx) error { return tx.SetNextSlot("p", "late", time.Time{}) },
+		func(tx syncline.Tx) error { return tx.SetNextSlot("p", "early", at(7)) },
+	)
+	refused(t.T, got[0], syncline.NotFound, "absent")
+	must(t, got[1])
+	must(t, got[2])
 	equal(t.T, "moved on", due(at(5), 10), nil)
 	equal(t.T, "nearest then", get(t, syncline.Tx.NearestSlot), at(7))
 }

@@ -65,6 +65,20 @@ func (t *T) view(fn func(tx syncline.Tx) error) {
 	}
 }
 
+// answers makes calls in one transaction, each of which is answered for by itself. A
+// store may make them twice and only then know, so nobody looks before it is done.
+func (t *T) answers(calls ...func(tx syncline.Tx) error) (got []error) {
+	t.Helper()
+	t.update(func(tx syncline.Tx) error {
+		got = nil
+		for _, c := range calls {
+			got = append(got, c(tx))
+		}
+		return nil
+	})
+	return got
+}
+
 // get reads one thing in a View.
 func get[V any](t *T, read func(tx syncline.Tx) (V, error)) V {
 	t.Helper()
