@@ -58,7 +58,7 @@ func newHelped(t *testing.T) *helped {
 // begin starts a run and waits until somebody helps with it.
 func (h *helped) begin() *shown {
 	h.t.Helper()
-	h.start("sync", h.from, h.to)
+	h.workers = append(h.workers, h.start("sync", h.from, h.to))
 	return h.until("a helper", time.Minute, func(r *shown) bool {
 		if r.State == "failed" {
 			h.t.Fatalf("the run failed: %+v", r.Error)
@@ -139,7 +139,7 @@ func TestHelpedRunLosesItsHolder(t *testing.T) {
 	r := h.begin()
 	holder := h.worker(r.Attempts[0].Worker)
 	if holder == nil {
-		t.Skipf("%s holds the run, which is none of the workers", r.Attempts[0].Worker)
+		t.Fatalf("%s holds the run, which is none of ours", r.Attempts[0].Worker)
 	}
 	_ = holder.Process.Kill()
 	r = h.end()
