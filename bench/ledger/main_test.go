@@ -1,5 +1,5 @@
-// Package ledger_test measures the ledger: runs that do nothing beside River's jobs, due
-// schedules, beats, and what a long history costs.
+// Package ledger_test measures the ledger: runs that do nothing beside River's jobs, and
+// the beat of many live runs.
 package ledger_test
 
 import (
@@ -18,8 +18,7 @@ import (
 )
 
 var (
-	runs    = flag.Int("runs", 4000, "runs, and jobs, of a round")
-	history = flag.Int("history", 1_000_000, "ended runs of a long history")
+	runs = flag.Int("runs", 4000, "runs, and jobs, of a round")
 )
 
 func TestMain(m *testing.M) { testserver.Main(m, measure.Report("ledger")) }
