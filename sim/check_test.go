@@ -112,6 +112,8 @@ func (c *checker) change(e *entry, before, after syncline.Run, kind string) {
 		c.w.t.Errorf("run %s: %s was final, %s made it %s", after.ID, before.State, kind, after.State)
 	case before.State != after.State && kind == "":
 		c.w.t.Errorf("run %s: became %s without an event", after.ID, after.State)
+	case slices.Contains(holders, kind) && e.by != nil && e.by.name != before.Worker:
+		c.w.t.Errorf("run %s: %s by %s, while %s held it", after.ID, kind, e.by.name, before.Worker)
 	case kind == "release" && after.Token == before.Token:
 		c.w.t.Errorf("run %s: released under the token of its holder", after.ID)
 	}
@@ -122,6 +124,9 @@ func (c *checker) change(e *entry, before, after syncline.Run, kind string) {
 		c.released(e, before)
 	}
 }
+
+// holders are the events that are only the holder's to say.
+var holders = []string{"done", "fail_retryable", "fail_permanent", "ack_cancel", "yield", "suspend"}
 
 // released: nobody is taken for dead within one lease of his last sign of life, unless he
 // is known to be.
