@@ -21,7 +21,7 @@ import (
 
 var (
 	one  = flag.Uint64("seed", 0, "play only this seed")
-	many = flag.Int("seeds", 0, "how many random seeds to play; default 2,000, with -short 100")
+	many = flag.Int("seeds", 0, "how many random seeds to play; default 200, with -short 30")
 )
 
 // TestSimulation plays the seeds that once failed, and as many new ones as it is told.
@@ -55,9 +55,9 @@ func draw(t *testing.T) (seeds []uint64) {
 	if *one != 0 {
 		return []uint64{*one}
 	}
-	n := 2000
+	n := 200
 	if testing.Short() {
-		n = 100
+		n = 30
 	}
 	seeds = kept(t)
 	for range cmp.Or(*many, n) {
