@@ -89,7 +89,7 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	if a.box, err = secret.Load(filepath.Join(dir, "master.key"), os.Getenv(secret.Env)); err != nil {
 		return nil, keyError(err)
 	}
-	a.env = source.Env{Dial: (&net.Dialer{Timeout: dialTimeout}).DialContext, Now: time.Now, Log: a.log}
+	a.env = source.Env{Dial: newDialer().DialContext, Now: time.Now, Log: a.log}
 	a.kinds = builtin.Registry(transfer.Options{Env: a.env, Memory: rows.NewBudget(inFlight)})
 	a.transport = newTransport(a.dial)
 	a.client = client.New(a.transport, "http://syncline"+native.Base)

@@ -31,7 +31,7 @@ type lock struct{ file *os.File }
 func takeLock(dir string, h holder) (*lock, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("lock the data directory: %w", err)
+		return nil, unlockable(dir, err)
 	}
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if err == nil {
@@ -42,9 +42,19 @@ func takeLock(dir string, h holder) (*lock, error) {
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, nil
 		}
-		return nil, fmt.Errorf("lock the data directory %s: %w", dir, err)
+		return nil, unlockable(dir, err)
 	}
 	return &lock{f}, nil
+}
+
+// unlockable says why nobody can hold a data directory.
+func unlockable(dir string, err error) error {
+	e := syncline.Errorf(syncline.FailedPrecondition, "lock the data directory %s: %w", dir, err).Of(syncline.ClassConfig)
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		e.Code = syncline.ResourceExhausted
+		return e.Because("ledger_full").Try("free space there, then repeat the command")
+	}
+	return e.Try("the directory must be one that this user can write to")
 }
 
 func writeHolder(f *os.File, h holder) error {
