@@ -167,9 +167,19 @@ func (l *Ledger) settle(tx syncline.Tx, before syncline.Run, after *syncline.Run
 		after.Head = false
 		return endTasks(tx, after, m)
 	case before.State.Final():
-		return l.readmit(tx, after)
+		if err := reopenTasks(tx, after); err != nil {
+			return err
+		}
+		return readmit(tx, after)
+	case waits(*after) && !waits(before) && !after.Head:
+		return readmit(tx, after) // its lane may have emptied while it was held
 	}
 	return nil
+}
+
+// waits reports whether a run is to be claimed when its turn comes.
+func waits(r syncline.Run) bool {
+	return r.State == syncline.StatePending || r.State == syncline.StateSuspended && r.Wait == syncline.WaitShutdown
 }
 
 // letGo ends the leases of a run and its parts, and with them what was offered of it.
@@ -199,13 +209,10 @@ func ask(r syncline.Run) syncline.Ask {
 }
 
 // readmit puts a resumed run back into its lane: at the head if that is free.
-func (l *Ledger) readmit(tx syncline.Tx, r *syncline.Run) error {
+func readmit(tx syncline.Tx, r *syncline.Run) error {
 	head, err := tx.LaneHead(r.Lane)
-	if err != nil {
-		return err
-	}
-	r.Head = head == nil
-	return reopenTasks(tx, r)
+	r.Head = err == nil && head == nil
+	return err
 }
 
 // promote makes the next run of a lane its head.

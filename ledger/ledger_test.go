@@ -641,3 +641,42 @@ func TestWatch(t *testing.T) {
 		}
 	})
 }
+
+// TestHeldBehind holds a run that waits behind another, and resumes it when the lane is
+// empty, taken, or has gone on to a third.
+func TestHeldBehind(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		p := f.pipeline("queue", func(p *syncline.Pipeline) { p.Definition.Overlap = syncline.OverlapQueue })
+		first, second := f.start(p, ledger.Order{}), f.start(p, ledger.Order{})
+		held := func() {
+			t.Helper()
+			_, err := f.Hold(t.Context(), second.ID, "")
+			f.must(err)
+		}
+		resumed := func(head bool) {
+			t.Helper()
+			r, err := f.Resume(t.Context(), second.ID)
+			f.must(err)
+			if r.State != syncline.StatePending || r.Head != head {
+				t.Fatalf("resumed: %s, head %t, want %t", r.State, r.Head, head)
+			}
+		}
+		ended := func(id string) {
+			t.Helper()
+			_, err := f.Cancel(t.Context(), id, "")
+			f.must(err)
+		}
+		held()
+		resumed(false) // the first one is still there
+		held()
+		third := f.start(p, ledger.Order{})
+		ended(first.ID) // the third goes on
+		resumed(false)
+		held()
+		ended(third.ID)
+		resumed(true)
+		if g := f.claim(); g.Run.ID != second.ID {
+			t.Fatalf("claimed %s, want %s", g.Run.ID, second.ID)
+		}
+	})
+}
