@@ -27,9 +27,10 @@ type lane struct {
 
 	conn    *sqlitefile.Conn // that what follows is bound to
 	inserts inserts
-	spool   string // temporary table
-	seq     int64  // of the last row in it
-	waiting bool   // there are rows in it
+	spool   string      // temporary table
+	seq     int64       // of the last row in it
+	waiting bool        // there are rows in it
+	naming  rows.Census // what the keys that wait belong to
 }
 
 var _ destination.Lane = (*lane)(nil)
@@ -43,6 +44,9 @@ func (l *lane) Write(ctx context.Context, b rows.Batch) (rows.Position, error) {
 }
 
 func (l *lane) write(ctx context.Context, b rows.Batch) error {
+	if b.Census != rows.NoCensus {
+		return l.name(ctx, b)
+	}
 	l.pending.Read += b.Read()
 	l.pending.Rejected += int64(len(b.Rejects))
 	l.keyless += int64(len(b.Rejects))
@@ -105,6 +109,9 @@ func (l *lane) transact(ctx context.Context, done bool, fn func(*sqlitefile.Conn
 			return err
 		}
 		var n syncline.Counts
+		if err := l.writeNames(c); err != nil {
+			return err
+		}
 		if err := fn(c, &n); err != nil {
 			return err
 		}
@@ -118,7 +125,7 @@ func (l *lane) transact(ctx context.Context, done bool, fn func(*sqlitefile.Conn
 		l.seq = seq
 		return err
 	}
-	l.part, l.pending, l.keyless, l.waiting, l.seq = next, syncline.Counts{}, 0, false, 0
+	l.part, l.pending, l.keyless, l.waiting, l.seq, l.naming = next, syncline.Counts{}, 0, false, 0, rows.NoCensus
 	return nil
 }
 
@@ -153,7 +160,7 @@ func (l *lane) Close() error {
 			return
 		}
 		l.inserts.close()
-		_ = c.Exec("drop table if exists temp." + l.spool) // it ends with the connection anyway
+		_ = c.Exec("drop table if exists temp." + l.spool + "; drop table if exists " + l.names()) // they end with the connection anyway
 	})
 	l.w.file.release()
 	return nil

@@ -72,15 +72,21 @@ func (p *publishing) run(h *head) (err error) {
 	case p.t.Window != nil && p.there != nil:
 		err = p.replaceWindow()
 	default:
-		p.last.Total = staged
-		err = p.replace(staged)
+		err = p.replaceWhole(staged)
 	}
 	if err != nil {
 		return err
 	}
+	if err := p.drop(p.c, censusOf(p.stage)); err != nil {
+		return err
+	}
 	p.last.Counts.Swept = p.last.Swept
 	if n := p.sum.Superseded; n > 0 {
-		p.t.Note(syncline.Warning, "%d rows for %s repeated the key (%s) of another; of each key the last one read was kept", n, p.t.Table, strings.Join(p.shape.key, ", "))
+		severity := syncline.Warning
+		if p.t.Corrects { // rows that changed while the load was interrupted
+			severity = syncline.Info
+		}
+		p.t.Note(severity, "%d rows for %s repeated the key (%s) of another; of each key the last one read was kept", n, p.t.Table, strings.Join(p.shape.key, ", "))
 	}
 	return p.identify(h)
 }
@@ -115,26 +121,38 @@ func (p *publishing) books() (staged int64, err error) {
 }
 
 // guard withholds deletes that look like an accident.
-func (p *publishing) guard(had, gone int64) error {
-	if p.t.Guard.Trips(had, gone, p.sum.Read) {
-		return &destination.MassDelete{Table: p.t.Table, Had: had, Gone: gone, Read: p.sum.Read}
+func (p *publishing) guard(had, gone, read int64) error {
+	if p.t.Guard.Trips(had, gone, read) {
+		return &destination.MassDelete{Table: p.t.Table, Had: had, Gone: gone, Read: read}
 	}
 	p.last.Swept = gone
 	return nil
 }
 
-// missing is the condition that row t of the table has no row in the stage with its key.
-func (p *publishing) missing() string {
+// missing is the condition that row t has no row in a table with its key.
+func (p *publishing) missing(from string) string {
 	conds := make([]string, len(p.shape.key))
 	for i, k := range p.shape.key {
 		conds[i] = "s." + sqlitefile.Quote(k) + " = t." + sqlitefile.Quote(k)
 	}
-	return "not exists (select 1 from main." + sqlitefile.Quote(p.stage) + " s where " + strings.Join(conds, " and ") + ")"
+	return "not exists (select 1 from main." + sqlitefile.Quote(from) + " s where " + strings.Join(conds, " and ") + ")"
 }
 
 // keyed: rows of the table and of the stage can be told to be the same.
 func (p *publishing) keyed() bool {
 	return len(p.shape.key) > 0 && !slices.ContainsFunc(p.shape.added, func(a placed) bool { return slices.Contains(p.shape.key, a.Name) })
+}
+
+// replaceWhole shows what the source still has of the stage.
+func (p *publishing) replaceWhole(staged int64) error {
+	gone, err := p.absent()
+	if err != nil {
+		return err
+	}
+	p.last.Counts.Superseded += gone
+	p.last.Counts.Inserted -= gone
+	p.last.Total = staged - gone
+	return p.replace(p.last.Total)
 }
 
 // replace shows the stage instead of the table.
@@ -149,11 +167,12 @@ func (p *publishing) replace(staged int64) error {
 	}
 	gone := max(0, had-staged)
 	if p.keyed() {
-		if gone, err = p.c.Int("select count(*) from main." + sqlitefile.Quote(p.there.name) + " t where " + p.missing()); err != nil {
+		if gone, err = p.c.Int("select count(*) from main." + sqlitefile.Quote(p.there.name) + " t where " + p.missing(p.stage)); err != nil {
 			return err
 		}
 	}
-	if err := p.guard(had, gone); err != nil {
+	// Rows that were all rejected, or have all gone, are no better than rows that did not come.
+	if err := p.guard(had, gone, min(p.sum.Read, staged)); err != nil {
 		return err
 	}
 	whole, err := p.stageIsWhole()
@@ -231,7 +250,7 @@ func (p *publishing) fill(within string, args ...any) error {
 	}
 	gone, conflict := within, ""
 	if p.keyed() {
-		gone += " and " + p.missing()
+		gone += " and " + p.missing(p.stage)
 		conflict = " on conflict (" + sqlitefile.QuoteAll(p.shape.key) + ") do nothing"
 	}
 	if err := p.c.Exec("delete from main."+sqlitefile.Quote(p.there.name)+" as t where "+gone, args...); err != nil {
@@ -268,11 +287,11 @@ func (p *publishing) replaceWindow() error {
 	}
 	gone := max(0, had-p.sum.Inserted)
 	if p.keyed() {
-		if gone, err = p.c.Int("select count(*) from "+table+" and "+p.missing(), args...); err != nil {
+		if gone, err = p.c.Int("select count(*) from "+table+" and "+p.missing(p.stage), args...); err != nil {
 			return err
 		}
 	}
-	if err := p.guard(had, gone); err != nil {
+	if err := p.guard(had, gone, p.sum.Read); err != nil {
 		return err
 	}
 	p.phase("publish")
@@ -308,14 +327,18 @@ func (p *publishing) sweep() error {
 	if err != nil {
 		return err
 	}
-	gone, err := p.c.Int("select count(*) from "+table+" t where "+within+" and "+p.missing(), args...)
+	seen, read, err := p.seen()
 	if err != nil {
 		return err
 	}
-	if err := p.guard(had, gone); err != nil {
+	gone, err := p.c.Int("select count(*) from "+table+" t where "+within+" and "+p.missing(seen), args...)
+	if err != nil {
 		return err
 	}
-	if err := p.c.Exec("delete from "+table+" as t where "+within+" and "+p.missing(), args...); err != nil {
+	if err := p.guard(had, gone, read); err != nil {
+		return err
+	}
+	if err := p.c.Exec("delete from "+table+" as t where "+within+" and "+p.missing(seen), args...); err != nil {
 		return err
 	}
 	return p.c.Exec("drop table main." + sqlitefile.Quote(p.stage))

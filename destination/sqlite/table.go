@@ -19,6 +19,8 @@ type table struct {
 	indexes []index
 	// uniques are the column lists that are unique, by whatever means.
 	uniques [][]string
+	// rules are those of them that stand in the table's own text.
+	rules [][]string
 	// depended: views or triggers are bound to this very table, or other tables refer to it.
 	depended bool
 }
@@ -93,7 +95,7 @@ func (t *table) readColumns(c *sqlitefile.Conn) error {
 		names = append(names, k.name)
 	}
 	if len(names) > 0 {
-		t.uniques = append(t.uniques, names)
+		t.uniques, t.rules = append(t.uniques, names), append(t.rules, names)
 	}
 	if len(names) == 1 {
 		if i := slices.IndexFunc(t.columns, func(c column) bool { return c.Name == names[0] }); t.columns[i].Declared == "INTEGER" {
@@ -104,13 +106,13 @@ func (t *table) readColumns(c *sqlitefile.Conn) error {
 }
 
 func (t *table) readIndexes(c *sqlitefile.Conn) error {
-	var unique []string
+	var unique []index
 	err := c.Each(func(s *sqlitefile.Stmt) error {
 		if s.Class(1) != sqlitefile.Null && !strings.HasPrefix(s.String(0), marker) {
 			t.indexes = append(t.indexes, index{s.String(0), s.String(1)})
 		}
 		if s.Int(2) == 1 {
-			unique = append(unique, s.String(0))
+			unique = append(unique, index{s.String(0), s.String(1)})
 		}
 		return nil
 	}, `select l.name, i.sql, l."unique" and not l.partial from pragma_index_list(?, 'main') l
@@ -118,21 +120,33 @@ func (t *table) readIndexes(c *sqlitefile.Conn) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range unique {
+	for _, u := range unique {
 		var columns []string
 		whole := true
 		err := c.Each(func(s *sqlitefile.Stmt) error {
 			columns, whole = append(columns, s.String(0)), whole && s.Class(0) != sqlitefile.Null
 			return nil
-		}, "select name from pragma_index_info(?, 'main') order by seqno", name)
+		}, "select name from pragma_index_info(?, 'main') order by seqno", u.name)
 		if err != nil {
 			return err
 		}
 		if whole { // not over expressions
 			t.uniques = append(t.uniques, columns)
 		}
+		if u.sql == "" {
+			t.rules = append(t.rules, columns)
+		}
 	}
 	return nil
+}
+
+// collation is how values of a column of a unique key are compared.
+func collation(c *sqlitefile.Conn, table, column string) (string, error) {
+	as := "BINARY" // also of the rowid, which has no index
+	err := c.Each(func(s *sqlitefile.Stmt) error { as = s.String(0); return nil },
+		`select x.coll from pragma_index_list(?, 'main') l join pragma_index_xinfo(l.name, 'main') x
+			where l."unique" and x.key and x.name = ? collate nocase`, table, column)
+	return as, err
 }
 
 // readDependents looks for what a table that only takes the name would not bring along. A

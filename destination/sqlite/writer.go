@@ -196,11 +196,20 @@ func (w *Writer) lost(c *sqlitefile.Conn, there *table) (bool, error) {
 // begin drops what is left of another load, or of this one's false start.
 func (w *Writer) begin(c *sqlitefile.Conn, h head) error {
 	for _, stage := range []string{stageOf(w.t.Fence.Stream, h.load), w.stage} {
-		if err := c.Exec("drop table if exists main." + sqlitefile.Quote(stage)); err != nil {
+		if err := w.drop(c, stage, censusOf(stage)); err != nil {
 			return err
 		}
 	}
 	return dropParts(c, w.t.Fence.Stream)
+}
+
+func (w *Writer) drop(c *sqlitefile.Conn, tables ...string) error {
+	for _, t := range tables {
+		if err := c.Exec("drop table if exists main." + sqlitefile.Quote(t)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // mark is the last published mark, if the table is still the one it was published for and
@@ -253,7 +262,7 @@ func (w *Writer) prepare(c *sqlitefile.Conn, there *table) error {
 		if !w.sweeps() {
 			return nil
 		}
-		return w.makeSeen(c)
+		return w.makeKeys(c, w.stage)
 	}
 	n, err := c.Int("select count(*) from main.sqlite_schema where type = 'table' and name = ?", w.stage)
 	if err != nil || n > 0 {
@@ -374,15 +383,21 @@ func freeName(c *sqlitefile.Conn, name string) (string, error) {
 	}
 }
 
-// makeSeen makes the table of the keys that this load has brought.
-func (w *Writer) makeSeen(c *sqlitefile.Conn) error {
+// makeKeys makes a table of keys: of those that this load has brought, or that a census
+// names. Two of them are the same if they are to the table that rows are written to.
+func (w *Writer) makeKeys(c *sqlitefile.Conn, name string) error {
 	var lines []string
 	for _, p := range w.shape.columns {
-		if slices.Contains(w.shape.key, p.Name) {
-			lines = append(lines, sqlitefile.Quote(p.Name)+" "+p.Declared)
+		if !slices.Contains(w.shape.key, p.Name) {
+			continue
 		}
+		as, err := collation(c, w.into(), p.Name)
+		if err != nil {
+			return err
+		}
+		lines = append(lines, sqlitefile.Quote(p.Name)+" "+p.Declared+" collate "+sqlitefile.Quote(as))
 	}
-	return c.Exec("create table if not exists main." + sqlitefile.Quote(w.stage) + " (" + strings.Join(lines, ", ") +
+	return c.Exec("create table if not exists main." + sqlitefile.Quote(name) + " (" + strings.Join(lines, ", ") +
 		", primary key (" + sqlitefile.QuoteAll(w.shape.key) + ")) without rowid")
 }
 
