@@ -4,5 +4,5 @@ import "github.com/synclinehq/syncline/source"
 
 var _ source.Sharer = (*Source)(nil)
 
-// Shares: a part names its file as it was planned, and is refused when it has changed since.
+// Shares is true: a part names its file as it was planned, and is refused when it has changed since.
 func (s *Source) Shares(source.Plan) bool { return true }

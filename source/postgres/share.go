@@ -4,5 +4,5 @@ import "github.com/synclinehq/syncline/source"
 
 var _ source.Sharer = (*Source)(nil)
 
-// Shares: another session reads the same rows as long as the plan's snapshot is exported.
+// Shares is true: another session reads the same rows as long as the plan's snapshot is exported.
 func (s *Source) Shares(p source.Plan) bool { return len(p.Session) > 0 }
