@@ -84,6 +84,9 @@ func (t *transfer) open(ctx context.Context) error {
 		return err
 	}
 	t.order.query.Parallel = t.Lanes
+	if t.call.Share != nil {
+		t.order.query.Parallel *= partsEach
+	}
 	t.table = cmp.Or(s.Table, t.dst.Lands(e.Name))
 	t.shape = shape(t.order.query, t.order.disposition)
 	return nil

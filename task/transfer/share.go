@@ -19,6 +19,10 @@ import (
 // look is how long one who waits for helpers waits between looks at what they have done.
 const look = 300 * time.Millisecond
 
+// partsEach is how many parts are asked for where other workers could take some, for each
+// lane here: so many workers can be busy, and they end at about the same time.
+const partsEach = 4
+
 // lent is what a helper needs to know of a load.
 type lent struct {
 	Memo memo `json:"memo"`
