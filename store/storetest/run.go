@@ -12,6 +12,7 @@ import (
 var runChecks = []check{
 	{"a run keeps every field", runFields},
 	{"runs compare and swap", runSwap},
+	{"many runs are changed at once, and each is answered for", manyRuns},
 	{"what is unique about a run", runUnique},
 	{"runs are listed in pages, the newest first", runPages},
 	{"runs are listed by what a filter asks", runFilters},
@@ -112,6 +113,51 @@ func inserting(r *syncline.Run) func(tx syncline.Tx) error {
 		c := *r
 		return tx.InsertRun(&c)
 	}
+}
+
+// manyRuns changes many in one transaction, some twice, one with a stale version, one
+// whose lane is taken.
+func manyRuns(t *T) {
+	var runs []*syncline.Run
+	for i := range 40 {
+		runs = append(runs, run(name("r", i)))
+	}
+	t.insert(runs...)
+	stale, second := *runs[7], *runs[8]
+	second.Lane = runs[9].Lane
+	t.update(func(tx syncline.Tx) error {
+		for _, r := range runs {
+			c := *r
+			c.Why = "once"
+			must(t, tx.PutRun(&c))
+			must(t, tx.PutLease(syncline.Lease{Run: r.ID, Token: 1}))
+			must(t, tx.AppendEvents(syncline.Event{RunID: r.ID, Seq: 1}))
+			if r == runs[3] {
+				c.Why = "twice"
+				must(t, tx.PutRun(&c))
+				must(t, tx.DeleteLeases(r.ID))
+			}
+		}
+		return nil
+	})
+	for i, r := range runs {
+		want, version, leases := "once", int64(2), 1
+		if i == 3 {
+			want, version, leases = "twice", 3, 0
+		}
+		got := t.run(r.ID)
+		equal(t.T, r.ID, got.Why, want)
+		equal(t.T, "version", got.Version, version)
+		held := get(t, func(tx syncline.Tx) ([]syncline.Lease, error) { return tx.Leases(r.ID) })
+		equal(t.T, "leases", len(held), leases)
+		*r = *got
+	}
+	second.Version = 2
+	got := t.answers(putting(runs[5]), putting(&stale), putting(runs[6]), putting(&second))
+	must(t, got[0])
+	refused(t.T, got[1], syncline.Aborted, stale.ID)
+	must(t, got[2])
+	refused(t.T, got[3], syncline.AlreadyExists, runs[9].ID)
 }
 
 func putting(r *syncline.Run) func(tx syncline.Tx) error {

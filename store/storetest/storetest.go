@@ -17,7 +17,7 @@ import (
 // Run runs the suite. open makes an empty store, which the suite closes.
 func Run(t *testing.T, open func(t *testing.T) syncline.Store) {
 	for _, part := range [][]check{
-		pipelineChecks, runChecks, laneChecks, taskChecks, leaseChecks, scheduleChecks, journalChecks, docChecks, txChecks, raceChecks, lifeChecks,
+		pipelineChecks, runChecks, laneChecks, taskChecks, leaseChecks, partChecks, scheduleChecks, journalChecks, docChecks, txChecks, raceChecks, lifeChecks,
 	} {
 		for _, c := range part {
 			t.Run(c.name, func(t *testing.T) {
