@@ -30,10 +30,11 @@ func collided(err error) bool {
 	return false
 }
 
-// divided reports whether a statement changed no row though it was sure to.
+// divided reports whether a statement changed no row though it was sure to, or met a
+// row that only its longer form looks for.
 func divided(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && e.Code == "22012"
+	return ok && (e.Code == "22012" || e.Code == "23505")
 }
 
 // passes reports whether a failure is of the connection or the server's moment: a

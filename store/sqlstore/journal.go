@@ -6,9 +6,11 @@ import (
 	"github.com/synclinehq/syncline"
 )
 
+const insertEvent = `insert into {events} (run_id, seq, doc) values ($1, $2, $3) on conflict do nothing`
+
 // AppendEvents adds to the journal of runs.
 func (t *Tx) AppendEvents(es ...syncline.Event) error {
-	return appendAll(t, `insert into {events} (run_id, seq, doc) values ($1, $2, $3) on conflict do nothing`, "event", es,
+	return appendAll(t, insertEvent, "event", es,
 		func(e syncline.Event) (string, int64) { return e.RunID, e.Seq })
 }
 

@@ -16,11 +16,17 @@ func leaseFrom(scan Scan) (syncline.Lease, error) {
 	return l, err
 }
 
+const (
+	putLease = `insert into {leases} (run_id, part, token, worker, session, seen_at, expires_at, ask)
+		values ($1, $2, $3, $4, $5, $6, $7, $8)` + orReplaced
+	orReplaced = ` on conflict (run_id, part) do update set token = excluded.token, worker = excluded.worker,
+		session = excluded.session, seen_at = excluded.seen_at, expires_at = excluded.expires_at, ask = excluded.ask`
+	deleteLeases = `delete from {leases} where run_id = $1`
+)
+
 // PutLease inserts or replaces the lease of (Run, Part).
 func (t *Tx) PutLease(l syncline.Lease) error {
-	err := t.s.Later(`insert into {leases} (run_id, part, token, worker, session, seen_at, expires_at, ask)
-		values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (run_id, part) do update set token = excluded.token, worker = excluded.worker,
-		session = excluded.session, seen_at = excluded.seen_at, expires_at = excluded.expires_at, ask = excluded.ask`,
+	err := t.s.Later(putLease,
 		l.Run, l.Part, l.Token, l.Worker, l.Session, micros(l.SeenAt), micros(l.ExpiresAt), int(l.Ask))
 	return wrapf(err, "store the lease of run %s", l.Run)
 }
@@ -48,7 +54,7 @@ func (t *Tx) DeleteLease(runID, part string) error {
 
 // DeleteLeases ends all leases of a run.
 func (t *Tx) DeleteLeases(runID string) error {
-	err := t.s.Later(`delete from {leases} where run_id = $1`, runID)
+	err := t.s.Later(deleteLeases, runID)
 	return wrapf(err, "delete the leases of run %s", runID)
 }
 

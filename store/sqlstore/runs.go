@@ -178,6 +178,11 @@ func backwards(s string) string {
 	return string(runes)
 }
 
+const insertRun = `insert into {runs} (id, di, pipeline_id, lane, owner, kind, state, wait, head, priority, not_before, host,
+		parent_run, dedupe_key, created_at, ended_at, alarm_at, version, shape, doc)
+	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 1, $18, $19)
+	on conflict do nothing`
+
 // InsertRun stores a new run.
 func (t *Tx) InsertRun(r *syncline.Run) error {
 	d, err := doc(r)
@@ -185,10 +190,7 @@ func (t *Tx) InsertRun(r *syncline.Run) error {
 		return err
 	}
 	args := append([]any{r.ID, backwards(r.ID)}, runArgs(r)...)
-	n, err := t.s.Sure(`insert into {runs} (id, di, pipeline_id, lane, owner, kind, state, wait, head, priority, not_before, host,
-			parent_run, dedupe_key, created_at, ended_at, alarm_at, version, shape, doc)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 1, $18, $19)
-		on conflict do nothing`, append(args, Schema, d)...)
+	n, err := t.s.Sure(insertRun, append(args, Schema, d)...)
 	if err != nil {
 		return fmt.Errorf("store run %s: %w", r.ID, err)
 	}
