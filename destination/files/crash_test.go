@@ -1,6 +1,7 @@
 package files
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -130,7 +132,7 @@ func TestKilled(t *testing.T) {
 				// One that stops in the short time in which it holds the lock would block all
 				// others, which is tested elsewhere.
 				if random.IntN(3) == 0 && token < 20 && !holdsLock(path) {
-					_ = cmd.Process.Signal(syscall.SIGSTOP)
+					halt(cmd.Process)
 					if !holdsLock(path) {
 						stopped, gone = append(stopped, cmd.Process), append(gone, ended)
 						t.Cleanup(func() { _ = cmd.Process.Kill() })
@@ -160,6 +162,22 @@ func TestKilled(t *testing.T) {
 		}
 		if string(decoded(t, path)) != string(decoded(t, whole)) {
 			t.Errorf("%s: %d bytes, %d without a kill", name, len(decoded(t, path)), len(decoded(t, whole)))
+		}
+	}
+}
+
+// halt stops a process and returns when all its threads stand still: until then it may yet
+// take the lock.
+func halt(p *os.Process) {
+	_ = p.Signal(syscall.SIGSTOP)
+	for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.Pid))
+		moving := slices.ContainsFunc(threads, func(path string) bool {
+			stat, err := os.ReadFile(path)
+			return err == nil && !bytes.Contains(stat, []byte(") T ")) && !bytes.Contains(stat, []byte(") Z "))
+		})
+		if !moving {
+			return
 		}
 	}
 }
