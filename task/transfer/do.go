@@ -25,7 +25,7 @@ func (o Options) do(ctx context.Context, c *task.Call) error {
 		t.Lanes = min(t.Lanes, n)
 	}
 	var leave func()
-	t.room, leave = o.rooms.enter(c.Run.ID, cmp.Or(c.Definition.Parallel, t.Lanes))
+	t.room, leave = o.rooms.enter(attempt(c), cmp.Or(c.Definition.Parallel, t.Lanes))
 	defer leave()
 	return outcome(ctx, c, t.run(ctx))
 }

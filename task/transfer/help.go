@@ -18,7 +18,7 @@ func (o Options) help(ctx context.Context, c *task.Call, p task.Part) error {
 	t := &transfer{Options: o, call: c, progress: newProgress(c)}
 	defer t.close()
 	var leave func()
-	t.room, leave = o.rooms.enter(c.Run.ID, cmp.Or(c.Definition.Parallel, t.Lanes))
+	t.room, leave = o.rooms.enter(attempt(c), cmp.Or(c.Definition.Parallel, t.Lanes))
 	defer leave()
 	return outcome(ctx, c, t.assist(ctx, p))
 }

@@ -2,9 +2,12 @@ package transfer
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"golang.org/x/sync/semaphore"
+
+	"github.com/synclinehq/syncline/task"
 )
 
 // rooms bounds, for each run, the parts that all of its entities move side by side.
@@ -12,6 +15,10 @@ type rooms struct {
 	mu  sync.Mutex
 	run map[string]*room
 }
+
+// attempt names an attempt at a run: one that has lost it, and hangs, takes no place from
+// the next in the same process.
+func attempt(c *task.Call) string { return fmt.Sprintf("%s/%d", c.Run.ID, c.Token) }
 
 type room struct {
 	*semaphore.Weighted
