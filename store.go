@@ -190,6 +190,9 @@ type RunTx interface {
 	// RunInLane is Run after LockLane of the run's lane: a transaction that may end a run
 	// locks the lane before the run, so that two of them cannot deadlock.
 	RunInLane(id string) (*Run, error)
+	// RunsInLanes is RunInLane of many, passing over those that are absent or that others
+	// have locked, run or lane.
+	RunsInLanes(ids ...string) ([]*Run, error)
 	// LockLane serializes those who start or end runs of a lane.
 	LockLane(lane string) error
 	// LaneHead is the lane's admitted run, nil if there is none.

@@ -10,31 +10,46 @@ import (
 // Finish ends a held run whose tasks have all ended: its state follows from theirs.
 // Tasks that wait for a retry send it back to wait, or fail when the tries are used up.
 func (l *Ledger) Finish(ctx context.Context, h syncline.Hold) (syncline.Run, error) {
+	if !l.store.Shared() || len(l.proj) > 0 {
+		return l.finish(ctx, h) // such a store groups by itself; projections lock pipelines
+	}
+	return l.finishGrouped(ctx, h)
+}
+
+func (l *Ledger) finish(ctx context.Context, h syncline.Hold) (syncline.Run, error) {
 	return l.change(ctx, h.Run, evDone, func(tx syncline.Tx, r *syncline.Run, m *move) error {
-		m.token = h.Token
-		if r.State != syncline.StateRunning || r.Token != h.Token {
+		if m.token = h.Token; !holdsNow(r, h) {
 			return nil // transition refuses it
 		}
-		had, err := l.tally(tx, r, m)
+		all, err := tx.Tally(r)
 		if err != nil {
 			return err
 		}
-		tasks := had.Tasks
-		if retry := waiting(tasks); retry != nil && !canceling(*r) {
-			if !exhausted(*r, m.moved) {
-				m.event, m.err, m.retryAt = evFailRetryable, retry.Error, m.now.Add(retryWait(*r, retry.Error, m.moved))
-				return nil
-			}
-			if err := failWaiting(tx, tasks); err != nil {
-				return err
-			}
-		}
-		if had.Definition == nil {
-			return noRevision(r)
-		}
-		m.event, r.Facts.FailedTasks, m.err = outcome(had.Definition.Outcome, tasks)
-		return nil
+		return finishing(tx, r, m, all[0])
 	})
+}
+
+func holdsNow(r *syncline.Run, h syncline.Hold) bool {
+	return r.State == syncline.StateRunning && r.Token == h.Token
+}
+
+// finishing decides how a run ends, or that it waits, by what hangs on it.
+func finishing(tx syncline.Tx, r *syncline.Run, m *move, had syncline.Tally) error {
+	counted(r, m, had)
+	if retry := waiting(had.Tasks); retry != nil && !canceling(*r) {
+		if !exhausted(*r, m.moved) {
+			m.event, m.err, m.retryAt = evFailRetryable, retry.Error, m.now.Add(retryWait(*r, retry.Error, m.moved))
+			return nil
+		}
+		if err := failWaiting(tx, had.Tasks); err != nil {
+			return err
+		}
+	}
+	if had.Definition == nil {
+		return noRevision(r)
+	}
+	m.event, r.Facts.FailedTasks, m.err = outcome(had.Definition.Outcome, had.Tasks)
+	return nil
 }
 
 // Fail ends a held run that could not come as far as its tasks: a definition that cannot
@@ -81,13 +96,16 @@ func (l *Ledger) tally(tx syncline.Tx, r *syncline.Run, m *move) (syncline.Tally
 	if err != nil {
 		return syncline.Tally{}, err
 	}
-	had := all[0]
+	counted(r, m, all[0])
+	return all[0], nil
+}
+
+func counted(r *syncline.Run, m *move, had syncline.Tally) {
 	m.tally, r.Facts.Rejects = &had, had.Rejects
 	m.read, m.ownRead = totals(had.Tasks).Read, attempted(had.Tasks)
 	if n := len(r.Attempts); n > 0 {
 		m.moved = m.read > r.Attempts[n-1].ReadBase
 	}
-	return had, nil
 }
 
 // retryWait is what the other side asked for, or a jittered backoff.

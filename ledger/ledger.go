@@ -40,6 +40,7 @@ type Ledger struct {
 	proj  []Projection
 	dead  func(session string) bool
 	scan  scanClock
+	ends  ends
 
 	mu   sync.Mutex
 	wake chan struct{} // closed and replaced after every change
@@ -91,37 +92,47 @@ func (l *Ledger) view(ctx context.Context, fn func(syncline.Tx) error) error {
 
 // change applies one move to one run: it locks lane and run, lets transition decide, and
 // puts everything that follows from it into the same transaction.
-func (l *Ledger) change(ctx context.Context, id string, ev event, fill func(tx syncline.Tx, r *syncline.Run, m *move) error) (out syncline.Run, err error) {
+func (l *Ledger) change(ctx context.Context, id string, ev event, fill filler) (out syncline.Run, err error) {
 	var stale bool
 	err = l.update(ctx, func(tx syncline.Tx) error {
-		stale = false
 		r, err := tx.RunInLane(id)
 		if err != nil {
 			return err
 		}
-		now, err := tx.Now()
-		if err != nil {
+		before := *r
+		if out, stale, err = l.apply(tx, r, ev, fill); err != nil || stale {
 			return err
 		}
-		m := move{event: ev, now: now, issue: now.UnixMicro()}
-		if err := fill(tx, r, &m); err != nil {
-			return err
-		}
-		next, err := transition(*r, m)
-		if err == syncline.ErrLeaseLost {
-			stale = true
-			return countFenced(tx, r)
-		}
-		if err != nil {
-			return err
-		}
-		out = next
-		return l.put(tx, *r, &out, m)
+		return promoted(tx, before, out)
 	})
 	if err == nil && stale {
 		return out, syncline.ErrLeaseLost
 	}
 	return out, err
+}
+
+// filler completes a move by what it finds in the transaction.
+type filler func(tx syncline.Tx, r *syncline.Run, m *move) error
+
+// apply does what change promises but for the lane's next head. stale says that the move
+// came from a holder that has lost the run; that is counted.
+func (l *Ledger) apply(tx syncline.Tx, r *syncline.Run, ev event, fill filler) (out syncline.Run, stale bool, err error) {
+	now, err := tx.Now()
+	if err != nil {
+		return out, false, err
+	}
+	m := move{event: ev, now: now, issue: now.UnixMicro()}
+	if err := fill(tx, r, &m); err != nil {
+		return out, false, err
+	}
+	out, err = transition(*r, m)
+	if err == syncline.ErrLeaseLost {
+		return out, true, countFenced(tx, r)
+	}
+	if err != nil {
+		return out, false, err
+	}
+	return out, false, l.write(tx, *r, &out, m)
 }
 
 // countFenced notes that a stale holder was refused.
@@ -133,6 +144,14 @@ func countFenced(tx syncline.Tx, r *syncline.Run) error {
 // put stores a changed run with all that follows from the change: event, leases, the
 // lane's next head, the dialects' projections.
 func (l *Ledger) put(tx syncline.Tx, before syncline.Run, after *syncline.Run, m move) error {
+	if err := l.write(tx, before, after, m); err != nil {
+		return err
+	}
+	return promoted(tx, before, *after)
+}
+
+// write is put but for the lane's next head.
+func (l *Ledger) write(tx syncline.Tx, before syncline.Run, after *syncline.Run, m move) error {
 	if err := l.settle(tx, before, after, m); err != nil {
 		return err
 	}
@@ -141,11 +160,6 @@ func (l *Ledger) put(tx syncline.Tx, before syncline.Run, after *syncline.Run, m
 	}
 	if err := tx.PutRun(after); err != nil {
 		return err
-	}
-	if before.Head && !after.Head {
-		if err := promote(tx, after.Lane); err != nil {
-			return err
-		}
 	}
 	return l.project(tx, before, *after)
 }
@@ -215,9 +229,13 @@ func readmit(tx syncline.Tx, r *syncline.Run) error {
 	return err
 }
 
-// promote makes the next run of a lane its head.
-func promote(tx syncline.Tx, lane string) error {
-	next, err := tx.LaneNext(lane)
+// promoted makes the next run of a lane its head when a run has left that place. A lane
+// named after its run is that run's alone.
+func promoted(tx syncline.Tx, before, after syncline.Run) error {
+	if !before.Head || after.Head || after.Lane == after.ID {
+		return nil
+	}
+	next, err := tx.LaneNext(after.Lane)
 	if err != nil || next == nil {
 		return err
 	}

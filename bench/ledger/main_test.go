@@ -53,7 +53,7 @@ func pipelines(t testing.TB, s syncline.Store, prefix string, n int, change func
 	for from := 0; from < n; from += 500 {
 		must(t, s.Update(t.Context(), func(tx syncline.Tx) error {
 			for i := from; i < min(n, from+500); i++ {
-				p := &syncline.Pipeline{ID: fmt.Sprintf("%s%05d", prefix, i), Name: fmt.Sprintf("%s%05d", prefix, i), Revision: 1}
+				p := &syncline.Pipeline{ID: pipelineID(prefix, i), Name: pipelineID(prefix, i), Revision: 1}
 				p.Definition.Overlap = syncline.OverlapAllow
 				change(p)
 				if err := tx.PutPipeline(p); err != nil {
@@ -64,10 +64,12 @@ func pipelines(t testing.TB, s syncline.Store, prefix string, n int, change func
 		}))
 	}
 	for i := range n {
-		ids = append(ids, fmt.Sprintf("%s%05d", prefix, i))
+		ids = append(ids, pipelineID(prefix, i))
 	}
 	return ids
 }
+
+func pipelineID(prefix string, i int) string { return fmt.Sprintf("%s%05d", prefix, i) }
 
 func open(s syncline.Store) *ledger.Ledger { return ledger.New(s, ledger.Options{TTL: time.Minute}) }
 

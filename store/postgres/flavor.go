@@ -19,7 +19,9 @@ var flavor = &sqlstore.Flavor{
 	// hash only wait for each other.
 	Lane:   `select pg_advisory_xact_lock(hashtextextended($1, 5297))`,
 	LaneOf: `select pg_advisory_xact_lock(hashtextextended(lane, 5297)) from {runs} where id = $1`,
-	Clock:  `select (extract(epoch from clock_timestamp()) * 1000000)::bigint`,
+	LanesOf: `with asked as materialized (select id, lane from {runs} where id = any($1::text[]))
+		select id from asked where pg_try_advisory_xact_lock(hashtextextended(lane, 5297))`,
+	Clock: `select (extract(epoch from clock_timestamp()) * 1000000)::bigint`,
 }
 
 func words(lock, of, skip string) *strings.Replacer {

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/synclinehq/syncline"
@@ -22,6 +23,35 @@ func (t *Tx) RunInLane(id string) (*syncline.Run, error) {
 		return nil, noRun(id)
 	}
 	return found[0], nil
+}
+
+// RunsInLanes waits for nobody, so that those who lock many lanes cannot deadlock.
+func (t *Tx) RunsInLanes(ids ...string) ([]*syncline.Run, error) {
+	if t.f.LanesOf == "" {
+		return t.eachRun(ids)
+	}
+	var free []string
+	var found []*syncline.Run
+	err := t.s.Ask(t.also(
+		into(&free, text, t.f.LanesOf, t.f.List(ids)),
+		into(&found, runFrom, `select `+runCols+` from {runs} where id {any} $1 {end}{skip}`, t.f.List(ids)))...)
+	if err != nil {
+		return nil, fmt.Errorf("read %d runs: %w", len(ids), err)
+	}
+	return slices.DeleteFunc(found, func(r *syncline.Run) bool { return !slices.Contains(free, r.ID) }), nil
+}
+
+func (t *Tx) eachRun(ids []string) (all []*syncline.Run, err error) {
+	for _, id := range ids {
+		r, err := t.Run(id)
+		switch {
+		case err == nil:
+			all = append(all, r)
+		case syncline.CodeOf(err) != syncline.NotFound:
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // LockLane serializes those who start or end runs of a lane. It needs no row: a lane

@@ -55,9 +55,10 @@ type Flavor struct {
 	Types       *strings.Replacer // migrations
 	// List makes an argument of {any}.
 	List func([]string) any
-	// Lane locks the lane $1 until the transaction ends, LaneOf that of the run $1; ""
-	// where a writer is alone.
-	Lane, LaneOf string
+	// Lane locks the lane $1 until the transaction ends, LaneOf that of the run $1, and
+	// LanesOf those of the runs $1 that nobody else has locked, and answers with the runs;
+	// "" where a writer is alone.
+	Lane, LaneOf, LanesOf string
 	// Clock asks the database for its clock, in microseconds; "" where the process has it.
 	Clock string
 }

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"slices"
+
 	"github.com/synclinehq/syncline"
 )
 
@@ -8,6 +10,7 @@ var laneChecks = []check{
 	{"a lane has a head and an order", laneOrder},
 	{"workers are offered what they may claim", claimable},
 	{"what one has locked others pass over", passedOver},
+	{"many runs are read in their lanes, but for those that others have", runsInLanes},
 }
 
 func laneOrder(t *T) {
@@ -162,4 +165,30 @@ func passedOver(t *T) {
 			return nil
 		})
 	}
+}
+
+func runsInLanes(t *T) {
+	t.insert(run("a"), run("b"), run("c"), run("d"))
+	found := func() (got []string) {
+		t.update(func(tx syncline.Tx) error {
+			all, err := tx.RunsInLanes("d", "absent", "a", "b")
+			got = ids(all)
+			return err
+		})
+		slices.Sort(got)
+		return got
+	}
+	equal(t.T, "found", found(), []string{"a", "b", "d"})
+	if !t.Shared() {
+		return // nobody else can have one
+	}
+	t.update(func(tx syncline.Tx) error {
+		_, err := tx.Run("a")
+		must(t, err)
+		must(t, tx.LockLane(run("b").Lane))
+		_, err = tx.LaneHead(run("b").Lane) // what locks a lane travels with the next question
+		must(t, err)
+		equal(t.T, "free", found(), []string{"d"})
+		return nil
+	})
 }
