@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -122,6 +123,12 @@ func (l *lane) apply(c *sqlitefile.Conn, first, last int64) (n syncline.Counts, 
 		}
 		return n, err
 	}
+	if l.w.t.Disposition == syncline.Replace {
+		if fresh, err := l.insertFresh(c, m, all); err != nil || fresh {
+			n.Inserted = all
+			return n, err
+		}
+	}
 	if n.Superseded, err = m.dedupe(c); err != nil {
 		return n, err
 	}
@@ -139,6 +146,22 @@ func (l *lane) apply(c *sqlitefile.Conn, first, last int64) (n syncline.Counts, 
 		return n, err
 	}
 	return n, l.upsert(c, m, left, &n)
+}
+
+// insertFresh is the whole of it where no key is repeated, which is found out by trying: to
+// look for repeats first costs more than the rows do.
+func (l *lane) insertFresh(c *sqlitefile.Conn, m *merger, all int64) (bool, error) {
+	err := savepoint(c, func() error {
+		n, err := m.insert(c, l.conflict())
+		if err == nil && n != all {
+			err = errRepeated
+		}
+		return err
+	})
+	if errors.Is(err, errRepeated) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 func (l *lane) upsert(c *sqlitefile.Conn, m *merger, left int64, n *syncline.Counts) (err error) {
