@@ -5,7 +5,7 @@ package sqlstore
 type Bulk struct {
 	Text  string
 	Table string
-	Key   int // of the arguments: the run that the row belongs to
+	Key   int // of the arguments: the run, or the pipeline, that the row belongs to
 }
 
 // Bulks are the statements that changes of many runs repeat. Unique things are left to
@@ -18,6 +18,8 @@ var Bulks = map[string]Bulk{
 	putRun + ifFree + ifNew: {putRuns, "runs", 17},
 	insertEvent:             {insertEvents, "events", 0},
 	putLease:                {putLeases, "leases", 0},
+	insertSlot:              {insertSlots, "slots", 0},
+	setNextSlot:             {setNextSlots, "schedules", 1},
 	deleteLeases:            {`delete from {leases} where run_id = any($1::text[])`, "leases", 0},
 }
 
@@ -38,6 +40,11 @@ const (
 			u(pipeline_id, lane, owner, kind, state, wait, head, priority, not_before, host, parent_run, dedupe_key, created_at,
 			ended_at, alarm_at, shape, doc, id, version)
 		where r.id = u.id and r.version = u.version and r.shape <= u.shape`
+	insertSlots = `insert into {slots} (pipeline_id, schedule_id, slot_at, run_id)
+		select * from unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) on conflict do nothing`
+	setNextSlots = `update {schedules} s set next_slot = u.next_slot
+		from unnest($1::bigint[], $2::text[], $3::text[]) u(next_slot, pipeline_id, schedule_id)
+		where s.pipeline_id = u.pipeline_id and s.schedule_id = u.schedule_id`
 	insertEvents = `insert into {events} (run_id, seq, doc) select * from unnest($1::text[], $2::bigint[], $3::text[]) on conflict do nothing`
 	putLeases    = `insert into {leases} (run_id, part, token, worker, session, seen_at, expires_at, ask)
 		select * from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::smallint[])` + orReplaced

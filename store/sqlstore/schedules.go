@@ -60,9 +60,14 @@ func (t *Tx) DueSchedules(now time.Time, limit int) ([]syncline.ScheduleRow, err
 	return rows, wrapf(err, "select due schedules")
 }
 
+const (
+	setNextSlot = `update {schedules} set next_slot = $1 where pipeline_id = $2 and schedule_id = $3`
+	insertSlot  = `insert into {slots} (pipeline_id, schedule_id, slot_at, run_id) values ($1, $2, $3, $4) on conflict do nothing`
+)
+
 // SetNextSlot moves one schedule on.
 func (t *Tx) SetNextSlot(pipelineID, scheduleID string, next time.Time) error {
-	n, err := t.s.Sure(`update {schedules} set next_slot = $1 where pipeline_id = $2 and schedule_id = $3`, orNull(next), pipelineID, scheduleID)
+	n, err := t.s.Sure(setNextSlot, orNull(next), pipelineID, scheduleID)
 	if err == nil && n == 0 {
 		return syncline.Errorf(syncline.NotFound, "pipeline %q has no schedule %q", pipelineID, scheduleID)
 	}
@@ -78,8 +83,7 @@ func (t *Tx) NearestSlot() (time.Time, error) {
 
 // InsertSlot records a slot, unless it is there already.
 func (t *Tx) InsertSlot(s syncline.Slot) (bool, error) {
-	n, err := t.s.Exec(`insert into {slots} (pipeline_id, schedule_id, slot_at, run_id) values ($1, $2, $3, $4)
-		on conflict do nothing`, s.PipelineID, s.ScheduleID, micros(s.At), s.RunID)
+	n, err := t.s.Sure(insertSlot, s.PipelineID, s.ScheduleID, micros(s.At), s.RunID)
 	return n > 0, wrapf(err, "store a slot of pipeline %s", s.PipelineID)
 }
 
