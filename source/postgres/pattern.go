@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // name is a relation's, with its schema.
@@ -84,7 +85,7 @@ func splitPattern(text string) ([]patternPart, error) {
 		}
 	}
 	empty := slices.ContainsFunc(parts, func(p patternPart) bool { return p.expression == "" })
-	if quoted || empty || len(parts) > 2 {
+	if quoted || empty || len(parts) > 2 || !utf8.ValidString(text) {
 		return nil, fmt.Errorf(`%q is neither a name such as orders or public.orders nor a pattern such as public.*`, text)
 	}
 	return parts, nil
