@@ -11,13 +11,16 @@ import (
 // Serve works until ctx ends; then it hands back what it holds. The ledger is kept moving
 // and the API served since Open.
 func (a *App) Serve(ctx context.Context) error {
-	return a.worker("", false).Run(ctx)
+	return a.worker("", nil).Run(ctx)
 }
 
-// Work executes runs of anybody until ctx ends. With once it executes one and returns,
-// reporting whether there was one.
-func (a *App) Work(ctx context.Context, once bool) (bool, error) {
-	err := a.worker("", once).Run(ctx)
+// Work executes runs of anybody until ctx ends.
+func (a *App) Work(ctx context.Context) error { return a.worker("", nil).Run(ctx) }
+
+// WorkOnce claims one run of anybody, tells claimed which, and executes it until ctx ends,
+// also if it comes back for another try. It reports false at once when there is none.
+func (a *App) WorkOnce(ctx context.Context, claimed func(run string)) (bool, error) {
+	err := a.worker("", claimed).Run(ctx)
 	if errors.Is(err, engine.ErrNothing) {
 		return false, nil
 	}
@@ -33,7 +36,7 @@ func (a *App) WorkOn(ctx context.Context, run string) error {
 			return nil
 		}
 		if err == nil && !left {
-			return a.worker(run, false).Run(ctx)
+			return a.worker(run, nil).Run(ctx)
 		}
 		if !pause(ctx, time.Second) {
 			return nil
@@ -47,7 +50,7 @@ func (a *App) LeftToServer(ctx context.Context) (bool, error) {
 	return about.Server && about.PID != a.self.PID, err
 }
 
-func (a *App) worker(run string, once bool) *engine.Worker {
+func (a *App) worker(run string, once func(run string)) *engine.Worker {
 	self := a.self
 	self.Run = run
 	return engine.NewWorker(engine.WorkerOptions{

@@ -28,7 +28,10 @@ type WorkerOptions struct {
 	Beat   time.Duration // between beats; default 5 s
 	Poll   time.Duration // between looks for work when nothing is known to have changed; default 1 s
 	Flush  time.Duration // between reports of progress; default 1 s
-	Once   bool          // end when one run has ended, or when there is nothing to claim
+	// Once, if set, is told which run was claimed: the first one is the only one. The worker
+	// goes on with it, also when it comes back for another try, until ctx ends, and helps
+	// with no other.
+	Once func(run string)
 }
 
 // Worker claims runs and does their tasks.
@@ -95,13 +98,11 @@ func (w *Worker) claim(ctx context.Context) error {
 		switch {
 		case err != nil && ctx.Err() == nil:
 			w.o.Log.Warn("claim", "err", err)
-		case w.o.Once && n > 0:
-			return nil
-		case w.o.Once && err == nil:
-			return ErrNothing
 		case n > 0:
 			continue
-		case err == nil && !w.o.Once && w.help(ctx):
+		case w.o.Once != nil && err == nil && w.self().Run == "":
+			return ErrNothing
+		case err == nil && w.o.Once == nil && w.help(ctx):
 			continue
 		}
 		w.idle(ctx, changed)
@@ -127,7 +128,7 @@ func (w *Worker) idle(ctx context.Context, changed <-chan struct{}) {
 // take claims what there is room for and sets it going.
 func (w *Worker) take(ctx context.Context) (int, error) {
 	room := w.o.Runs - w.Busy()
-	if w.o.Once {
+	if w.o.Once != nil {
 		room = min(room, 1)
 	}
 	if room <= 0 {
@@ -139,9 +140,21 @@ func (w *Worker) take(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	for _, g := range grants {
+		w.settle(g.Run.ID)
 		w.begin(newHolding(ctx, g, sent), w.perform)
 	}
 	return len(grants), nil
+}
+
+// settle makes the first run the only one, if there is to be but one.
+func (w *Worker) settle(run string) {
+	if w.o.Once == nil || w.self().Run != "" {
+		return
+	}
+	w.mu.Lock()
+	w.o.Self.Run = run
+	w.mu.Unlock()
+	w.o.Once(run)
 }
 
 func (w *Worker) self() syncline.Worker {
