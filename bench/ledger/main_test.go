@@ -1,5 +1,5 @@
-// Package ledger_test measures the ledger: runs that do nothing beside River's jobs, and
-// the beat of many live runs.
+// Package ledger_test measures the ledger: runs that do nothing beside River's jobs, the
+// beat of many live runs, schedules that are due together, and what a long past costs.
 package ledger_test
 
 import (
@@ -17,9 +17,7 @@ import (
 	"github.com/synclinehq/syncline/testserver"
 )
 
-var (
-	runs = flag.Int("runs", 4000, "runs, and jobs, of a round")
-)
+var runs = flag.Int("runs", 4000, "runs, and jobs, of a round")
 
 func TestMain(m *testing.M) { testserver.Main(m, measure.Report("ledger")) }
 
