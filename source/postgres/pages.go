@@ -10,14 +10,21 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/synclinehq/syncline/format/pgurl"
+	"github.com/synclinehq/syncline/rows"
 	"github.com/synclinehq/syncline/source"
 )
 
 // A keyed table is read as it lies on disk, which costs what COPY of the whole table costs,
-// in parts of so many bytes, with a place to go on from after every step.
+// in parts of so many bytes, step by step: a batch ends with a step, for only there is a
+// place to go on from, and holds as many steps as make it half full. So a step brings less
+// than half a batch.
 const (
 	partBytes = 256 << 20
-	stepBytes = 32 << 20
+	stepBytes = rows.MaxBatchBytes / 3
+	stepRows  = rows.MaxBatchRows / 3
+	// crowded is more rows than a block of the usual size can hold; nobody knows how many
+	// there are in a table that was never analyzed.
+	crowded = 226
 	// shareBytes is the least that is worth a lane of its own.
 	shareBytes = 16 << 20
 )
@@ -119,8 +126,12 @@ func (l *lie) parts(parallel int, estimate int64) []source.Part {
 	}
 	size := max(shareBytes, min(partBytes, all/int64(max(parallel, 1))+1))
 	var parts []source.Part
+	perBlock := int64(crowded)
+	if estimate >= 0 {
+		perBlock = 1 + estimate/max(1, l.blocks())
+	}
 	for _, x := range l.leaves {
-		for _, p := range x.split(size) {
+		for _, p := range x.split(size, max(1, min(stepBytes/x.perBlock(), stepRows/perBlock))) {
 			part := source.Part{ID: fmt.Sprintf("%04d", len(parts)), Rows: -1}
 			part.Bounds, _ = json.Marshal(bounds{Pages: &p, Server: l.server}) // numbers and strings always encode
 			if estimate >= 0 && all > 0 {
@@ -132,13 +143,20 @@ func (l *lie) parts(parallel int, estimate int64) []source.Part {
 	return parts
 }
 
+func (l *lie) blocks() (n int64) {
+	for _, x := range l.leaves {
+		n += x.blocks
+	}
+	return n
+}
+
 // split cuts a leaf into stretches of about so many bytes; the last one is open.
-func (x leaf) split(size int64) []pages {
+func (x leaf) split(size, step int64) []pages {
 	n := max(1, (x.bytes+size/2)/size)
 	each := max(1, (x.blocks+n-1)/n)
 	var all []pages
 	for from := int64(0); from == 0 || from < x.blocks; from += each {
-		all = append(all, pages{Leaf: x, From: from, To: min(from+each, x.blocks), Step: max(1, stepBytes/x.perBlock())})
+		all = append(all, pages{Leaf: x, From: from, To: min(from+each, x.blocks), Step: step})
 	}
 	all[len(all)-1].Open = true
 	return all
@@ -169,8 +187,11 @@ func (r *reader) pages(ctx context.Context, c *pgx.Conn, rel *relation, p pages,
 		}
 		within := append(slices.Clone(conditions), stretch(block, to)...)
 		block, r.block = to, &to
-		if err := r.copy(ctx, c, r.source.copySQLFrom("only "+name, r.schema, within, nil)); err != nil {
+		if err := r.stream(ctx, c, r.source.copySQLFrom("only "+name, r.schema, within, nil)); err != nil {
 			return err
+		}
+		if !r.stopped && r.row > r.first && (last || r.halfFull()) {
+			r.hand(true)
 		}
 	}
 	return nil

@@ -276,6 +276,11 @@ func (r *reader) full() bool {
 	return n >= rows.MaxBatchRows || len(r.rejects) >= maxRejects || bytes+r.bytes >= rows.MaxBatchBytes
 }
 
+func (r *reader) halfFull() bool {
+	n, bytes := r.gather.size()
+	return n >= rows.MaxBatchRows/2 || len(r.rejects) > 0 || bytes+r.bytes >= rows.MaxBatchBytes/2
+}
+
 // take adds a row to the batch.
 func (r *reader) take(tuple []byte, err error) error {
 	if err == nil {
