@@ -58,7 +58,7 @@ func shop() spec.Spec {
 
 type fixture struct {
 	*client.Client
-	t      *testing.T
+	t      testing.TB
 	ledger *ledger.Ledger
 	api    *native.API
 	url    string
@@ -66,7 +66,7 @@ type fixture struct {
 	worker syncline.Worker
 }
 
-func setup(t *testing.T) *fixture {
+func setup(t testing.TB) *fixture {
 	t.Helper()
 	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"))
 	if err != nil {
