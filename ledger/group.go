@@ -43,7 +43,7 @@ func (l *Ledger) finishGrouped(ctx context.Context, h syncline.Hold) (syncline.R
 		defer l.land()
 		return l.finish(ctx, h)
 	}
-	a := ended{}
+	var a ended
 	select {
 	case a = <-e.answer:
 	case <-ctx.Done():

@@ -121,6 +121,7 @@ func (e *explainer) explain(stmt string, args []any) error {
 }
 
 func (e *explainer) Exec(stmt string, args ...any) (int64, error) { return 0, e.explain(stmt, args) }
+
 func (e *explainer) Sure(stmt string, args ...any) (int64, error) { return 0, e.explain(stmt, args) }
 func (e *explainer) Later(stmt string, args ...any) error         { return e.explain(stmt, args) }
 func (e *explainer) Each(stmt string, args [][]any) (int64, error) {
