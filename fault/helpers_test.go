@@ -27,9 +27,13 @@ var helpedSources = map[string]func(t *testing.T, n int64) (url, digest string){
 // which helpers read under the snapshot of the one who holds the run.
 func helpedTable(t *testing.T, n int64) (url, digest string) {
 	url = testserver.Database(t)
-	execute(t, connect(t, url), fmt.Sprintf(`create table public.t (id uuid primary key, n bigint not null, label text not null, note text);
-		insert into public.t select md5(g::text)::uuid, g, 'label, "' || g || '"', case g %% 3 when 0 then null when 1 then '' else repeat('note ', (g %% 40)::int) end
-		from generate_series(1::bigint, %d) g`, n), "vacuum analyze public.t")
+	statements := []string{"create table public.t (id uuid, n bigint not null, label text not null, note text)"}
+	const each = 250_000 // one statement has a minute
+	for from := int64(1); from <= n; from += each {
+		statements = append(statements, fmt.Sprintf(`insert into public.t select md5(g::text)::uuid, g, 'label, "' || g || '"', case g %% 3 when 0 then null when 1 then '' else repeat('note ', (g %% 40)::int) end
+			from generate_series(%d::bigint, %d) g`, from, min(n, from+each-1)))
+	}
+	execute(t, connect(t, url), append(statements, "alter table public.t add primary key (id)", "vacuum analyze public.t")...)
 	return url, "select (count(*), sum(n), sum(hashtextextended(x::text, 0)))::text from (select * from public.t) x"
 }
 
@@ -103,7 +107,10 @@ func (h *helped) holds(w *process, parts bool) int64 {
 	return one[int64](h.t, h.ledger, fmt.Sprintf("select count(*) from syncline.leases where (part <> '') = %t and worker like '%%/%d'", parts, w.Process.Pid))
 }
 
-// freeze stops a worker while it holds the run, or a part of it; nil when the run is over.
+const hanging = "select count(*) from pg_stat_activity where datname = current_database() and state like 'idle in transaction%' and state_change < now() - interval '40 ms'"
+
+// freeze stops a worker while it holds the run, or a part of it, and no lock in the ledger,
+// which would keep everybody from the run until the server ends its session.
 func (h *helped) freeze(parts bool, but *process) *process {
 	h.t.Helper()
 	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
@@ -112,8 +119,8 @@ func (h *helped) freeze(parts bool, but *process) *process {
 				continue
 			}
 			_ = w.Process.Signal(syscall.SIGSTOP)
-			time.Sleep(10 * time.Millisecond) // what it had said to the ledger has come there
-			if h.holds(w, parts) > 0 {
+			time.Sleep(50 * time.Millisecond) // what it had said to the ledger has come there
+			if h.holds(w, parts) > 0 && one[int64](h.t, h.ledger, hanging) == 0 {
 				return w
 			}
 			_ = w.Process.Signal(syscall.SIGCONT)
