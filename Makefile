@@ -41,7 +41,7 @@ fmt: ## format all Go files
 fuzz: ## every fuzz target for 10 s, two at a time; FUZZTIME=1m
 	@grep -rHo '^func Fuzz[[:alnum:]]*' --include='*_test.go' . | sed -E 's|/[^/]*:func | |' | sort | xargs -P 2 -L 1 bash -c \
 	  'out=$$($(GO) test -run "^$$" -fuzz "^$$1\$$" -fuzztime $(or $(FUZZTIME),10s) -parallel 1 "$$0" 2>&1) || { echo "$$out"; exit 255; }; \
-	  echo "$$0 $$1: $$(grep -o "execs: [0-9]*" <<<"$$out" | tail -1)"'
+	  echo "$$1 $$(grep -o "execs: [0-9]*" <<<"$$out" | tail -1) $$(tail -1 <<<"$$out")"'
 
 faults: test-tools ## processes are killed, stopped and cut off a thousand times and more; SCALE=10 ten times as often, SEED=n again as before
 	CI=$(or $(CI),true) $(GO) test ./destination/... -run 'Token|Stopped|Killed|Cut|Lost|Takeover'
