@@ -1,6 +1,7 @@
 package sqlitetype
 
 import (
+	"math"
 	"path/filepath"
 	"testing"
 
@@ -17,7 +18,7 @@ import (
 func FuzzRead(f *testing.F) {
 	for _, declared := range []string{"", "INTEGER", "integer", "VARCHAR(20)", "DECIMAL(10,2)", `"TEXT [JSON]"`, "TIMESTAMPTZ", "BOOLEAN", "REAL", "BLOB", "UUID", "numeric", "DATE", "x y(1,2) z"} {
 		f.Add(declared, "2024-02-29 12:34:56", int64(1), 0.5, 3)
-		f.Add(declared, "\xff\x00", int64(-1)<<63, -0.0, 4)
+		f.Add(declared, "\xff\x00", int64(-1)<<63, math.Copysign(0, -1), 4)
 	}
 	c, err := sqlitefile.OpenWrite(filepath.Join(f.TempDir(), "t.db"))
 	if err != nil {
