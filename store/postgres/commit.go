@@ -56,12 +56,17 @@ func (s *session) sendCommit(ctx context.Context) (tag pgconn.CommandTag, err er
 // grace is a context that ends a little after ctx.
 func grace(ctx context.Context) (context.Context, func()) {
 	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	var timer *time.Timer
-	stop := context.AfterFunc(ctx, func() { timer = time.AfterFunc(sqlstore.Grace, cancel) })
-	return longer, func() {
-		if !stop() && timer != nil {
-			timer.Stop()
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(sqlstore.Grace)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel()
+		case <-longer.Done():
 		}
+	})
+	return longer, func() {
+		stop()
 		cancel()
 	}
 }
