@@ -8,13 +8,8 @@ import (
 	"github.com/synclinehq/syncline/engine"
 )
 
-// Serve works until ctx ends; then it hands back what it holds. The ledger is kept moving
-// and the API served since Open.
-func (a *App) Serve(ctx context.Context) error {
-	return a.worker("", nil).Run(ctx)
-}
-
-// Work executes runs of anybody until ctx ends.
+// Work executes runs of anybody until ctx ends; then it hands back what it holds. A
+// server's ledger is kept moving, and its API served, since Open.
 func (a *App) Work(ctx context.Context) error { return a.worker("", nil).Run(ctx) }
 
 // WorkOnce claims one run of anybody, tells claimed which, and executes it until ctx ends,

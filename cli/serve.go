@@ -21,7 +21,7 @@ reaches a running server by itself. A second server on the same data is refused;
 				return err
 			}
 			c.app.Log().Info("serving", "version", app.Version(), "data", c.app.Data())
-			err := c.app.Serve(ctx)
+			err := c.app.Work(ctx)
 			c.app.Log().Info("stopped")
 			return stopped(ctx, err)
 		},
