@@ -46,11 +46,7 @@ func (l *lane) named(ctx context.Context, b rows.Batch) error {
 	}
 	l.bytes += len(keys)
 	binary := b.Format == rows.PGCopy || l.enc.key.Binary()
-	tag, err := copyIn(ctx, l.conn, l.w.census().quoted(), l.w.shape.key, binary, bytes.NewReader(keys))
-	if err == nil && tag.RowsAffected() != b.Rows {
-		err = fmt.Errorf("%d keys were sent, %d arrived", b.Rows, tag.RowsAffected())
-	}
-	return err
+	return l.deliver(ctx, l.w.census().quoted(), l.w.shape.key, binary, bytes.NewReader(keys), func() int64 { return b.Rows })
 }
 
 func (l *lane) keysOf(b rows.Batch) (keys []byte, err error) {

@@ -117,21 +117,28 @@ func (l *lane) send(ctx context.Context, tuples io.Reader, from int, to func() i
 	case l.w.target.Disposition == syncline.Append:
 		into = l.w.name.quoted()
 	}
-	tag, err := copyIn(ctx, l.conn, into, columns, l.enc.rows.Binary(), tuples)
-	if err != nil {
+	sent := func() int64 { return int64(to() - from) }
+	if err := l.deliver(ctx, into, columns, l.enc.rows.Binary(), tuples, sent); err != nil {
 		return err
 	}
-	if sent := to() - from; tag.RowsAffected() != int64(sent) {
-		return fmt.Errorf("%d rows were sent to %s, %d arrived", sent, into, tag.RowsAffected())
-	}
 	if l.w.direct {
-		l.pending.Inserted += tag.RowsAffected()
+		l.pending.Inserted += sent()
 		return nil
 	}
 	for _, i := range l.tuples.rows[from:to()] {
 		l.staged = append(l.staged, l.ordinals[i])
 	}
 	return nil
+}
+
+// deliver copies a stream of tuples, which are sent when it has been read, and holds
+// against that what the server says has arrived.
+func (l *lane) deliver(ctx context.Context, into string, columns []string, binary bool, tuples io.Reader, sent func() int64) error {
+	tag, err := copyIn(ctx, l.conn, into, columns, binary, tuples)
+	if err == nil && tag.RowsAffected() != sent() {
+		err = fmt.Errorf("%d rows were sent to %s, %d arrived", sent(), into, tag.RowsAffected())
+	}
+	return err
 }
 
 func copyIn(ctx context.Context, conn *pgx.Conn, into string, columns []string, binary bool, tuples io.Reader) (pgconn.CommandTag, error) {

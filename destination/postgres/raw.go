@@ -69,15 +69,11 @@ func (l *lane) putRaw(ctx context.Context, b rows.Batch) error {
 }
 
 func (l *lane) sendRaw(ctx context.Context, tuples io.Reader, n int64) error {
-	tag, err := copyIn(ctx, l.conn, l.w.stage.quoted(), l.w.shape.names(), true, tuples)
-	if err != nil {
-		return err
+	err := l.deliver(ctx, l.w.stage.quoted(), l.w.shape.names(), true, tuples, func() int64 { return n })
+	if err == nil {
+		l.pending.Inserted += n
 	}
-	if tag.RowsAffected() != n {
-		return fmt.Errorf("%d rows were sent to %s, %d arrived", n, l.w.stage.quoted(), tag.RowsAffected())
-	}
-	l.pending.Inserted += n
-	return nil
+	return err
 }
 
 func (l *lane) sendCut(ctx context.Context, from, to int) error {
