@@ -19,15 +19,23 @@ import (
 
 // do copies one entity, or goes on with it.
 func (o Options) do(ctx context.Context, c *task.Call) error {
-	t := &transfer{Options: o, call: c, progress: newProgress(c)}
-	defer t.close()
+	t, end := o.begin(c)
+	defer end()
+	return outcome(ctx, c, t.run(ctx))
+}
+
+// begin gives a transfer its place among those of its run.
+func (o Options) begin(c *task.Call) (t *transfer, end func()) {
+	t = &transfer{Options: o, call: c, progress: newProgress(c)}
 	if n := c.Definition.Parallel; n > 0 {
 		t.Lanes = min(t.Lanes, n)
 	}
 	var leave func()
 	t.room, leave = o.rooms.enter(attempt(c), cmp.Or(c.Definition.Parallel, t.Lanes))
-	defer leave()
-	return outcome(ctx, c, t.run(ctx))
+	return t, func() {
+		leave()
+		t.close()
+	}
 }
 
 // transfer is one attempt at one entity.
@@ -180,8 +188,7 @@ func (t *transfer) takeover(ctx context.Context, restart bool) (rows.Standing, e
 	target := t.target(restart)
 	t.format, t.path = pick(ctx, t.src, t.dst, t.order, target)
 	target.Format, t.order.query.Format = t.format, t.format
-	_, resumes := t.src.(source.Resumer)
-	target.Corrects = resumes && corrects(t.dst, target)
+	target.Corrects = corrects(t.src, t.dst, target)
 	t.order.query.Corrects = target.Corrects
 	t.progress.path(t.path)
 	if err := t.call.Held(); err != nil {

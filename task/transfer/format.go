@@ -37,10 +37,12 @@ func pick(ctx context.Context, src source.Source, dst destination.Destination, o
 	return rows.Arrow, fmt.Sprintf("arrow: no raw format in common (the source has %s, the destination takes %s)", list(has), list(takes))
 }
 
-// corrects reports whether the destination puts right what it has taken of a keyed entity.
-func corrects(dst destination.Destination, t destination.Target) bool {
+// corrects reports whether the source tells what has changed of a keyed entity while its
+// read was interrupted, and the destination puts that right.
+func corrects(src source.Source, dst destination.Destination, t destination.Target) bool {
+	_, resumes := src.(source.Resumer)
 	c, ok := dst.(destination.Corrector)
-	return ok && len(t.Entity.Key) > 0 && c.Corrects(t)
+	return resumes && ok && len(t.Entity.Key) > 0 && c.Corrects(t)
 }
 
 func list(formats []rows.Format) string {

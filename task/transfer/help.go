@@ -1,7 +1,6 @@
 package transfer
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -15,11 +14,8 @@ import (
 
 // help does one part of a load that another worker has taken over and will publish.
 func (o Options) help(ctx context.Context, c *task.Call, p task.Part) error {
-	t := &transfer{Options: o, call: c, progress: newProgress(c)}
-	defer t.close()
-	var leave func()
-	t.room, leave = o.rooms.enter(attempt(c), cmp.Or(c.Definition.Parallel, t.Lanes))
-	defer leave()
+	t, end := o.begin(c)
+	defer end()
 	return outcome(ctx, c, t.assist(ctx, p))
 }
 

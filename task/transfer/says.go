@@ -72,9 +72,8 @@ func (t *transfer) saysResumed(at rows.Standing) {
 	if n := max(t.memo.Plan.Expected, t.call.Task.Stats.Expected); n > 0 {
 		of = fmt.Sprintf(" of about %d", n)
 	}
-	_, resumes := t.src.(source.Resumer)
 	switch {
-	case read > 0 && resumes && t.memo.Corrects:
+	case read > 0 && t.memo.Corrects:
 		t.note(syncline.Info, "goes on after %d%s rows; of those, what has changed since is read again", read, of)
 		return
 	case left == 0:
