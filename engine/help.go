@@ -3,8 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
 	"time"
 
 	"github.com/synclinehq/syncline"
@@ -69,12 +67,7 @@ func (w *Worker) doPart(h *holding, g *syncline.PartGrant) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			w.o.Log.Error("part panicked", "run", g.Run.ID, "task", g.Task.Name, "part", g.Part.Part, "panic", p, "stack", string(debug.Stack()))
-			err = fmt.Errorf("panic: %v", p)
-		}
-	}()
+	defer w.caught(&err, "run", g.Run.ID, "task", g.Task.Name, "part", g.Part.Part)
 	return kind.Help(h.ctx, w.call(h, d, g.Task), task.Part{ID: g.Part.Part, Token: g.Part.Token, Payload: g.Payload})
 }
 

@@ -105,13 +105,16 @@ func (w *Worker) do(h *holding, d syncline.Definition, t syncline.Task) (err err
 	if !ok {
 		return syncline.Errorf(syncline.Unimplemented, "this build has no task kind %q", t.Kind)
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			w.o.Log.Error("task panicked", "run", t.RunID, "task", t.Name, "panic", p, "stack", string(debug.Stack()))
-			err = fmt.Errorf("panic: %v", p)
-		}
-	}()
+	defer w.caught(&err, "run", t.RunID, "task", t.Name)
 	return kind.Do(h.ctx, w.call(h, d, t))
+}
+
+// caught turns a panic into the error of what is named; it is deferred.
+func (w *Worker) caught(err *error, what ...any) {
+	if p := recover(); p != nil {
+		w.o.Log.Error("task panicked", append(what, "panic", p, "stack", string(debug.Stack()))...)
+		*err = fmt.Errorf("panic: %v", p)
+	}
 }
 
 func (w *Worker) call(h *holding, d syncline.Definition, t syncline.Task) *task.Call {
