@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
 
@@ -61,6 +62,9 @@ func show(doc json.RawMessage) string {
 type database struct {
 	env source.Env
 	settings
+
+	mu    sync.Mutex
+	spare *pgx.Conn // has looked at something, and is good for what comes next
 }
 
 var (
@@ -77,7 +81,7 @@ func open(ctx context.Context, env source.Env, doc json.RawMessage) (destination
 	if err != nil {
 		return nil, err
 	}
-	shut(conn)
+	d.keep(conn)
 	return d, nil
 }
 
@@ -97,6 +101,9 @@ var session = map[string]string{
 }
 
 func (d *database) connect(ctx context.Context) (*pgx.Conn, error) {
+	if c := d.kept(); c != nil {
+		return c, nil
+	}
 	return pgurl.Connect(ctx, d.env.Dial, d.Settings, session)
 }
 
@@ -109,7 +116,26 @@ func (d *database) Lands(entity string) string {
 	return entity
 }
 
-func (d *database) Close() error { return nil }
+// keep leaves a session, in no transaction, to the next who connects.
+func (d *database) keep(c *pgx.Conn) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	shut(d.spare)
+	d.spare = c
+}
+
+func (d *database) kept() *pgx.Conn {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c := d.spare
+	d.spare = nil
+	return c
+}
+
+func (d *database) Close() error {
+	shut(d.kept())
+	return nil
+}
 
 // classed says whose errors these are.
 func classed(ctx context.Context, err error, what string, args ...any) error {

@@ -27,9 +27,13 @@ func (d *database) Accepts(ctx context.Context, t destination.Target) []rows.For
 	if err != nil {
 		return []rows.Format{rows.Arrow} // Open says why
 	}
-	defer func() { _ = w.Close() }()
 	s, err := w.look(ctx)
-	if err != nil || !s.sameTypes(t) {
+	if err != nil {
+		_ = w.Close()
+		return []rows.Format{rows.Arrow}
+	}
+	d.keep(w.conn) // Open is next
+	if !s.sameTypes(t) {
 		return []rows.Format{rows.Arrow}
 	}
 	return []rows.Format{rows.PGCopy, rows.Arrow}
