@@ -130,11 +130,14 @@ func (h *helped) freeze(parts bool, but *process) *process {
 	return nil
 }
 
-// end waits for the run and checks that it ended once, with everything in place.
+// end waits for the run and checks that it ended once, with everything in place. An attempt
+// that goes on reads rows again that look younger than the plan, as all do that were written
+// while anything on the server was open which still was when the plan was made.
 func (h *helped) end() *shown {
 	h.t.Helper()
 	r := h.until("the end", 5*time.Minute, ended)
-	if r.State != "succeeded" || r.Totals.Read != *helpedRows || r.Totals.Inserted != *helpedRows {
+	again := r.Totals.Read - *helpedRows
+	if r.State != "succeeded" || again < 0 || again > 0 && len(r.Attempts) == 1 || r.Totals.Inserted != *helpedRows {
 		h.t.Fatalf("the run is %s with %+v: %+v", r.State, r.Totals, r.Error)
 	}
 	h.compare()
