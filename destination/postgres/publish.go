@@ -18,11 +18,11 @@ import (
 // changed nothing and is simply done again.
 type publishing struct {
 	*writer
-	tx      pgx.Tx
-	phase   func(string)
-	mark    []byte
-	sum     syncline.Counts
-	renamed bool // the target is a table that has just been made
+	tx     pgx.Tx
+	phase  func(string)
+	mark   []byte
+	sum    syncline.Counts
+	byName bool // the stage takes the target's name
 }
 
 // Publish makes the load visible and seals it. It is tried again when the connection is
@@ -35,7 +35,6 @@ func (w *writer) Publish(ctx context.Context, mark []byte, sum syncline.Counts, 
 		p := &publishing{writer: w, phase: phase, mark: mark, sum: sum}
 		out, err := p.try(ctx)
 		if err == nil {
-			p.analyze(ctx)
 			return out, nil
 		}
 		if try == 5 || ctx.Err() != nil || !again(err) {
@@ -198,17 +197,6 @@ func (p *publishing) seal(ctx context.Context, c counts) error {
 	return err
 }
 
-// analyze gives the planner what it needs to know of a table that has just been made: left
-// to autovacuum, queries would be slow for a minute. It is of no consequence if it fails.
-func (p *publishing) analyze(ctx context.Context) {
-	if !p.renamed {
-		return
-	}
-	if _, err := p.conn.Exec(ctx, "analyze "+p.name.quoted()); err != nil {
-		p.db.env.Log.Warn("analyze", "table", p.name.text(), "err", err)
-	}
-}
-
 // sweep removes rows that this load has not seen.
 func (p *publishing) sweep(ctx context.Context, c *counts) error {
 	p.phase("sweep")
@@ -221,7 +209,12 @@ func (p *publishing) sweep(ctx context.Context, c *counts) error {
 	}
 	unseen := fmt.Sprintf("from %s t where not exists (select from %s s where %s)",
 		p.name.quoted(), seen.quoted(), pairs(p.shape.key, "s.%s = t.%[1]s", " and "))
-	if _, err := p.guard(ctx, "select count(*), (select count(*) "+unseen+") from "+p.name.quoted(), p.sum.Read); err != nil {
+	var had, gone int64
+	err = p.tx.QueryRow(ctx, "select count(*), (select count(*) "+unseen+") from "+p.name.quoted()).Scan(&had, &gone)
+	if err == nil {
+		err = p.guard(had, gone, p.sum.Read)
+	}
+	if err != nil {
 		return err
 	}
 	tag, err := p.tx.Exec(ctx, "delete "+unseen)
@@ -229,16 +222,13 @@ func (p *publishing) sweep(ctx context.Context, c *counts) error {
 	return err
 }
 
-// guard stops what looks like an accident, and answers with how many rows will go. They
-// are counted, beside all that were there, while nobody else can write, in the transaction
-// that deletes them.
-func (p *publishing) guard(ctx context.Context, count string, read int64, args ...any) (int64, error) {
-	m := destination.MassDelete{Table: p.name.text(), Read: read}
-	err := p.tx.QueryRow(ctx, count, args...).Scan(&m.Had, &m.Gone)
-	if err == nil && p.target.Guard.Trips(m.Had, m.Gone, read) {
-		return 0, &m
+// guard stops what looks like an accident. What goes was counted, beside all that was
+// there, while nobody else can write.
+func (p *publishing) guard(had, gone, read int64) error {
+	if p.target.Guard.Trips(had, gone, read) {
+		return &destination.MassDelete{Table: p.name.text(), Read: read, Had: had, Gone: gone}
 	}
-	return m.Gone, err
+	return nil
 }
 
 // lockTries bounds how long publishing waits for others to let go of the target.

@@ -13,26 +13,29 @@ import (
 // building is a statement on the stage, and what of the target it builds.
 type building struct{ sql, what string }
 
-// keys are the statements that build the stage's keys and indexes, first the one that
-// finds rows that repeat the entity's key. All have names of their own as long as the old
-// table's are taken.
-func (p *publishing) keys(byName bool, o *old) []building {
+// keys are the statements that build the stage's keys and indexes: first those beside which
+// the stage can be read, among them, at the head, the one that finds rows that repeat the
+// entity's key.
+type keys struct{ first, last []building }
+
+// keys have names of their own as long as the old table's are taken.
+func (p *publishing) keys(o *old) (k keys) {
 	key := p.shape.key
-	var all []building
 	switch {
 	case len(key) == 0:
-	case !byName:
-		return []building{p.uniqueIndex()}
+	case !p.byName:
+		return keys{first: []building{p.uniqueIndex("u")}}
 	case o == nil || !o.keyed(key) && !o.table.primary:
-		all = append(all, p.addPrimary())
+		k.first = append(k.first, p.uniqueIndex("p"))
+		k.last = append(k.last, p.constraint(p.interim("p", 0), "primary key", "key"))
 	case !o.keyed(key):
-		all = append(all, p.uniqueIndex(), building{sql: "drop index " + p.interim("u", 0).quoted()})
+		k.first = append(k.first, p.uniqueIndex("u"), building{sql: "drop index " + p.interim("u", 0).quoted()})
 	}
-	if o == nil {
-		return all
+	if o != nil {
+		p.carry(o, &k)
+		k.last = append(k.last, p.loosened(o)...)
 	}
-	all = append(all, p.carried(o)...)
-	return append(all, p.loosened(o)...)
+	return k
 }
 
 // interim names what belongs to the stage until it has its place.
@@ -40,19 +43,23 @@ func (p *publishing) interim(what string, i int) name {
 	return name{p.stage.schema, fmt.Sprintf("%s_%s%d", p.stage.table, what, i)}
 }
 
-func (p *publishing) uniqueIndex() building {
-	return building{fmt.Sprintf("create unique index %s on %s (%s)", quote(p.interim("u", 0).table), p.stage.quoted(), list("", p.shape.key)), "key"}
+func (p *publishing) uniqueIndex(what string) building {
+	return p.index("create unique index ", p.interim(what, 0), "btree ("+list("", p.shape.key)+")", "key")
 }
 
-func (p *publishing) addPrimary() building {
-	return building{fmt.Sprintf("alter table %s add constraint %s primary key (%s)", p.stage.quoted(), quote(p.interim("p", 0).table), list("", p.shape.key)), "key"}
+func (p *publishing) index(verb string, n name, def, what string) building {
+	return building{verb + quote(n.table) + " on " + p.stage.quoted() + " using " + def, what}
 }
 
-// carried builds what the old table has, a constraint or index on the key first.
-func (p *publishing) carried(o *old) []building {
+// constraint makes one of the index of its name.
+func (p *publishing) constraint(n name, kind, what string) building {
+	return building{fmt.Sprintf("alter table %s add constraint %s %s using index %[2]s", p.stage.quoted(), quote(n.table), kind), what}
+}
+
+// carry builds what the old table has, a constraint or index on the key first.
+func (p *publishing) carry(o *old, k *keys) {
 	var first, rest []building
-	put := func(d definition, sql, what string) {
-		b := building{sql, fmt.Sprintf("%s %q", what, d.name)}
+	put := func(d definition, b building) {
 		if d.keys(p.shape.key) {
 			first = append(first, b)
 		} else {
@@ -60,16 +67,22 @@ func (p *publishing) carried(o *old) []building {
 		}
 	}
 	for i, c := range o.constraints {
-		put(c, "alter table "+p.stage.quoted()+" add constraint "+quote(p.interim("c", i).table)+" "+c.def, "constraint")
+		n, what := p.interim("c", i), fmt.Sprintf("constraint %q", c.name)
+		if kind, columns, ok := c.plain(); ok {
+			put(c, p.index("create unique index ", n, "btree "+columns, what))
+			k.last = append(k.last, p.constraint(n, kind, what))
+		} else { // waits until the survey is done, which is right, only slower
+			put(c, building{"alter table " + p.stage.quoted() + " add constraint " + quote(n.table) + " " + c.def, what})
+		}
 	}
 	for i, x := range o.indexes {
 		verb := "create index "
 		if x.isUnique {
 			verb = "create unique index "
 		}
-		put(x, verb+quote(p.interim("x", i).table)+" on "+p.stage.quoted()+" using "+x.def, "index")
+		put(x, p.index(verb, p.interim("x", i), x.def, fmt.Sprintf("index %q", x.name)))
 	}
-	return append(first, rest...)
+	k.first = append(append(k.first, first...), rest...)
 }
 
 // loosened lets NULL into columns where the old table does. What the source promises is no
@@ -105,7 +118,6 @@ func (p *publishing) rename(ctx context.Context, o *old) error {
 			return err
 		}
 	}
-	p.renamed = true
 	if o != nil {
 		p.shape.note(p.target, p.name)
 	} else {

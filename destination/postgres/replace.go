@@ -3,6 +3,7 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -17,10 +18,6 @@ import (
 // replace puts the stage in the target's place: by its name where nothing hangs on the old
 // table, else row by row.
 func (p *publishing) replace(ctx context.Context, c *counts) error {
-	staged, err := p.balance(ctx)
-	if err != nil {
-		return err
-	}
 	have, s, err := p.meet(ctx, p.tx)
 	if err != nil {
 		return err
@@ -29,87 +26,93 @@ func (p *publishing) replace(ctx context.Context, c *counts) error {
 		return err
 	}
 	p.writer.shape = s
-	byName, old, err := p.choose(ctx, have)
+	old, err := p.choose(ctx, have)
+	if err == nil && have != nil {
+		err = p.lock(ctx, "share row exclusive")
+	}
 	if err != nil {
-		return err
-	}
-	p.phase("build key")
-	gone, err := p.absent(ctx)
-	if err != nil {
-		return err
-	}
-	repeated, err := p.buildKeys(ctx, byName, old)
-	if err != nil {
-		return err
-	}
-	c.Superseded += gone + repeated
-	c.Inserted -= gone + repeated
-	c.Total = staged - gone - repeated
-	p.phase("publish")
-	if have == nil {
-		return p.rename(ctx, nil)
-	}
-	return p.over(ctx, have, byName, old, c)
-}
-
-// choose says whether the stage takes the target's name.
-func (p *publishing) choose(ctx context.Context, have *table) (byName bool, o *old, err error) {
-	if have == nil {
-		return true, nil, nil
-	}
-	if p.target.Window != nil {
-		return false, nil, nil
-	}
-	err = inFull(ctx, p.tx, func() error {
-		o, err = study(ctx, p.tx, have, p.shape)
-		return err
-	})
-	if err != nil {
-		return false, nil, fmt.Errorf("see what depends on %s: %w", p.name.text(), err)
-	}
-	if len(o.special) > 0 {
-		p.target.Note(syncline.Info, "%s is changed row by row, since more hangs on it than its name: %s", p.name.text(), some(o.special))
-	}
-	return len(o.special) == 0, o, nil
-}
-
-// balance counts the stage and holds it against what was counted on the way in.
-func (p *publishing) balance(ctx context.Context) (staged int64, err error) {
-	err = p.tx.QueryRow(ctx, "select count(*) from "+p.stage.quoted()).Scan(&staged)
-	if pgurl.State(err) == "42P01" {
-		return 0, &destination.Unbalanced{Table: p.name.text(), Staged: 0, Count: p.sum.Inserted}
-	}
-	if err == nil && staged != p.sum.Inserted {
-		return staged, &destination.Unbalanced{Table: p.name.text(), Staged: staged, Count: p.sum.Inserted}
-	}
-	return staged, err
-}
-
-// over replaces a table that is there.
-func (p *publishing) over(ctx context.Context, have *table, byName bool, o *old, c *counts) error {
-	if err := p.lock(ctx, "share row exclusive"); err != nil {
 		return err
 	}
 	within, args, err := p.window(have)
 	if err != nil {
 		return err
 	}
-	count := fmt.Sprintf("select count(*), greatest(count(*) - %d, 0) from %s where %s", c.Total, p.name.quoted(), within)
-	if key := p.shape.key; len(key) > 0 { // which is unique in the stage by now, so that no row is counted twice
-		count = fmt.Sprintf("select count(*), count(*) filter (where s.%s is null) from (select * from %s where %s) t left join %s s on %s",
-			quote(key[0]), p.name.quoted(), within, p.stage.quoted(), pairs(key, "s.%s = t.%[1]s", " and "))
-	}
-	// Rows that were all rejected are no better than rows that did not come.
-	if c.Swept, err = p.guard(ctx, count, min(p.sum.Read, c.Total), args...); err != nil {
+	p.phase("build key")
+	if err := p.prepare(ctx, p.keys(old), p.surveying(have, within), args, have, c); err != nil {
 		return err
 	}
-	if !byName {
+	p.phase("publish")
+	switch {
+	case !p.byName:
 		return p.mergeWhole(ctx, have, within, args, c)
+	case have == nil:
+		return p.rename(ctx, nil)
 	}
 	if err := p.lock(ctx, "access exclusive"); err != nil {
 		return err
 	}
-	return p.rename(ctx, o)
+	return p.rename(ctx, old)
+}
+
+// prepare makes of the stage what the target shall hold, and counts what will go of the
+// rows that are there, which nobody else can write now. The counting takes another session
+// while this one builds keys.
+func (p *publishing) prepare(ctx context.Context, k keys, sql string, args []any, have *table, c *counts) error {
+	over := []name{p.stage}
+	if have != nil {
+		over = append(over, p.name)
+	}
+	wait, err := p.beside(ctx, sql, args, over...)
+	if pgurl.State(err) == "42P01" {
+		return &destination.Unbalanced{Table: p.name.text(), Staged: 0, Count: p.sum.Inserted}
+	}
+	if err != nil {
+		return err
+	}
+	removed, err := p.buildKeys(ctx, k)
+	v, missed := wait(err != nil)
+	if err == nil {
+		err = missed
+	}
+	if err == nil && v.staged != p.sum.Inserted {
+		err = &destination.Unbalanced{Table: p.name.text(), Staged: v.staged, Count: p.sum.Inserted}
+	}
+	if err != nil {
+		return err
+	}
+	c.Superseded += removed
+	c.Inserted -= removed
+	c.Total = v.staged - removed
+	if removed > 0 { // which the other session could not see
+		if v, err = ask(ctx, p.tx, sql, args); err != nil {
+			return err
+		}
+	}
+	c.Swept = v.gone
+	// Rows that were all rejected are no better than rows that did not come.
+	if err := p.guard(v.had, v.gone, min(p.sum.Read, c.Total)); err != nil {
+		return err
+	}
+	return p.attach(ctx, k)
+}
+
+// choose says whether the stage takes the target's name.
+func (p *publishing) choose(ctx context.Context, have *table) (o *old, err error) {
+	p.byName = have == nil
+	if have == nil || p.target.Window != nil {
+		return nil, nil
+	}
+	err = inFull(ctx, p.tx, func() error {
+		o, err = study(ctx, p.tx, have, p.shape)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("see what depends on %s: %w", p.name.text(), err)
+	}
+	if p.byName = len(o.special) == 0; !p.byName {
+		p.target.Note(syncline.Info, "%s is changed row by row, since more hangs on it than its name: %s", p.name.text(), some(o.special))
+	}
+	return o, nil
 }
 
 // gone is the rows of the target whose key the stage does not have.
@@ -198,35 +201,65 @@ func (p *publishing) refill(ctx context.Context, within string, args []any) erro
 	return err
 }
 
-// buildKeys makes the stage's keys and indexes. Rows that repeat a key are thinned out
-// first, if there are any: the index says so.
-func (p *publishing) buildKeys(ctx context.Context, byName bool, o *old) (repeated int64, err error) {
-	for i, k := range p.keys(byName, o) {
-		err := p.build(ctx, k)
+// buildKeys takes from the stage what does not belong there, and makes its keys and indexes.
+// Rows that repeat a key are thinned out first, if there are any: the index says so.
+func (p *publishing) buildKeys(ctx context.Context, k keys) (removed int64, err error) {
+	if removed, err = p.absent(ctx); err != nil {
+		return 0, err
+	}
+	for i, b := range k.first {
+		err := p.build(ctx, b)
 		if i == 0 && pgurl.State(err) == "23505" && len(p.shape.key) > 0 {
+			var repeated int64
 			if repeated, err = p.thin(ctx); err == nil {
-				err = p.build(ctx, k)
+				err = p.build(ctx, b)
 			}
-		}
-		if bad := refusal(err); bad != nil {
-			return 0, p.broken(k, bad)
+			removed += repeated
 		}
 		if err != nil {
-			return 0, err
+			return 0, p.broken(b, err)
 		}
 	}
-	return repeated, nil
+	return removed, p.analyze(ctx)
 }
 
-func (p *publishing) build(ctx context.Context, k building) error {
+// attach makes keys of indexes, for which nobody else may look at the stage.
+func (p *publishing) attach(ctx context.Context, k keys) error {
+	for _, b := range k.last {
+		if err := p.build(ctx, b); err != nil {
+			return p.broken(b, err)
+		}
+	}
+	return nil
+}
+
+func (p *publishing) build(ctx context.Context, b building) error {
 	return inSavepoint(ctx, p.tx, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, k.sql)
+		_, err := tx.Exec(ctx, b.sql)
 		return err
 	})
 }
 
+// analyze gives the planner what it needs to know of a table that has just been made: left
+// to autovacuum, queries would be slow for a minute. It is of no consequence if it fails.
+func (p *publishing) analyze(ctx context.Context) error {
+	if !p.byName {
+		return nil
+	}
+	err := p.build(ctx, building{sql: "analyze " + p.stage.quoted()})
+	if _, ok := errors.AsType[*pgconn.PgError](err); ok {
+		p.db.env.Log.Warn("analyze", "table", p.name.text(), "err", err)
+		return nil
+	}
+	return err
+}
+
 // broken names the rule by the name that a person knows, not the stage's.
-func (p *publishing) broken(k building, bad *pgconn.PgError) error {
+func (p *publishing) broken(k building, err error) error {
+	bad := refusal(err)
+	if bad == nil {
+		return err
+	}
 	detail := cmp.Or(bad.Detail, strings.ReplaceAll(bad.Message, p.stage.table, p.name.table))
 	return syncline.Errorf(syncline.FailedPrecondition, "rows of the source break the %s of %s: %s", k.what, p.name.text(), detail).
 		Of(syncline.ClassData).Because("constraint").Try("correct the rows in the source, or drop the rule at the target")

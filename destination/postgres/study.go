@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -133,6 +134,13 @@ func (o *old) readIndexes(ctx context.Context, tx pgx.Tx) (err error) {
 // keys reports whether these are the columns it makes unique.
 func (d definition) keys(key []string) bool {
 	return d.unique != nil && slices.Equal(slices.Sorted(slices.Values(d.unique)), slices.Sorted(slices.Values(key)))
+}
+
+// plain takes a constraint apart that is no more than a unique index on columns.
+func (d definition) plain() (kind, columns string, ok bool) {
+	kind, columns, ok = strings.Cut(d.def, " (")
+	ok = ok && (kind == "PRIMARY KEY" || kind == "UNIQUE") && strings.HasSuffix(columns, ")") && !strings.Contains(columns, "(")
+	return kind, "(" + columns, ok
 }
 
 func definitions(ctx context.Context, tx pgx.Tx, sql string, oid uint32) ([]definition, error) {
