@@ -22,6 +22,11 @@ var arrows = map[string]string{
 	"secret":   "",
 	"client":   ".",
 
+	"auth":     ".",
+	"netguard": "",
+	// The server knows no dialect, only that there are some.
+	"server": ". auth dialect",
+
 	"ledger":         ".",
 	"store/sqlstore": ".",
 	"store/*":        ". store/sqlstore",
@@ -42,8 +47,8 @@ var arrows = map[string]string{
 
 	"dialect": ". catalog ledger registry",
 	// The native API draws the documents that client declares: one set of them, not two.
-	"dialect/native": ". dialect client catalog ledger schedule spec",
-	"dialect/*":      ". dialect dialect/internal/* catalog ledger schedule spec",
+	"dialect/native": ". auth dialect client catalog ledger schedule spec",
+	"dialect/*":      ". auth dialect dialect/internal/* catalog ledger registry schedule spec",
 
 	"builtin": "registry dialect spec source/* destination/* task/* dialect/* source destination task",
 	"app":     "*",

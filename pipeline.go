@@ -19,6 +19,8 @@ type Mode string
 const (
 	ModeFull        Mode = "full"
 	ModeIncremental Mode = "incremental"
+	// ModeAccessControl is of runs that outside workers do: who may see what.
+	ModeAccessControl Mode = "access_control"
 )
 
 // Disposition is how rows are written.

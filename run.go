@@ -36,6 +36,7 @@ const (
 	WaitShutdown     Wait = "shutdown"      // its worker stopped gracefully; anybody may claim it
 	WaitMassDelete   Wait = "mass_delete"   // a person must confirm that the rows may go
 	WaitSchemaChange Wait = "schema_change" // a person must settle two types
+	WaitExternal     Wait = "external"      // an outside worker laid it down; one may claim it again
 )
 
 // Origin says why a run exists.

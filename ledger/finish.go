@@ -10,8 +10,8 @@ import (
 // Finish ends a held run whose tasks have all ended: its state follows from theirs.
 // Tasks that wait for a retry send it back to wait, or fail when the tries are used up.
 func (l *Ledger) Finish(ctx context.Context, h syncline.Hold) (syncline.Run, error) {
-	if !l.store.Shared() || len(l.proj) > 0 {
-		return l.finish(ctx, h) // such a store groups by itself; projections lock pipelines
+	if !l.store.Shared() {
+		return l.finish(ctx, h) // such a store groups by itself
 	}
 	return l.finishGrouped(ctx, h)
 }

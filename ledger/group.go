@@ -148,7 +148,10 @@ func (l *Ledger) endAll(tx syncline.Tx, batch []*ending, answers []ended) error 
 	if err != nil {
 		return err
 	}
-	runs = slices.DeleteFunc(runs, func(r *syncline.Run) bool { return !holdsNow(r, batch[place[r.ID]].hold) })
+	runs = slices.DeleteFunc(runs, func(r *syncline.Run) bool {
+		projected := len(r.Ext) > 0 // which may lock pipelines, in whatever order
+		return projected || !holdsNow(r, batch[place[r.ID]].hold)
+	})
 	before := make([]syncline.Run, len(runs))
 	tallies, err := tx.Tally(runs...)
 	if err != nil {

@@ -5,8 +5,11 @@ package ledger
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,9 +21,16 @@ import (
 // callTimeout bounds every call; a store that does not answer by then is away.
 const callTimeout = 10 * time.Second
 
-// Projection keeps what a dialect's protocol stores beside a run. It is pure, may touch
-// only p.Ext[its dialect], and runs inside the run's transaction.
-type Projection func(p *syncline.Pipeline, before, after syncline.Run)
+// Projection keeps what a dialect's protocol stores at a pipeline about its runs. It sees
+// every change of the runs of pipelines that had a drawer of the dialect when the run was
+// made; those runs have one too.
+type Projection struct {
+	Dialect string
+	// Project is pure and runs inside the run's transaction. It may replace
+	// p.Ext[Dialect] and touches nothing else. before is the zero Run when after has just
+	// been made; tasks are after's when it has ended, else nil.
+	Project func(p *syncline.Pipeline, before, after syncline.Run, tasks []*syncline.Task)
+}
 
 // Options of a ledger. Zero values mean the defaults.
 type Options struct {
@@ -253,7 +263,7 @@ func appendEvent(tx syncline.Tx, r *syncline.Run, m move) error {
 }
 
 func (l *Ledger) project(tx syncline.Tx, before, after syncline.Run) error {
-	if len(l.proj) == 0 {
+	if len(after.Ext) == 0 || len(l.proj) == 0 {
 		return nil
 	}
 	p, err := tx.Pipeline(after.PipelineID)
@@ -263,8 +273,20 @@ func (l *Ledger) project(tx syncline.Tx, before, after syncline.Run) error {
 	if err != nil {
 		return err
 	}
-	for _, project := range l.proj {
-		project(p, before, after)
+	var tasks []*syncline.Task
+	if after.State.Final() {
+		if tasks, err = tx.Tasks(after.ID); err != nil {
+			return err
+		}
+	}
+	was := maps.Clone(p.Ext)
+	for _, x := range l.proj {
+		if after.Ext[x.Dialect] != nil {
+			x.Project(p, before, after, tasks)
+		}
+	}
+	if maps.EqualFunc(was, p.Ext, slices.Equal[json.RawMessage]) {
+		return nil
 	}
 	return tx.PutPipeline(p)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"maps"
 	"time"
 
 	"github.com/synclinehq/syncline"
@@ -22,6 +23,10 @@ type Order struct {
 	DedupeKey  string // a second Start with the same key answers the first one's run
 	Parent     *syncline.Parent
 	Labels     map[string]string
+	// Ext is what only one dialect understands, by its name.
+	Ext map[string]json.RawMessage
+	// Tasks are those of a run that an outside worker does; others are planned.
+	Tasks []syncline.Task
 	// Adopt goes on with what is unfinished instead of starting anew: a waiting run, one
 	// whose worker stopped, or the pipeline's newest run if it failed.
 	Adopt bool
@@ -51,6 +56,10 @@ func (l *Ledger) Start(ctx context.Context, o Order) (r syncline.Run, how How, e
 }
 
 func (l *Ledger) start(tx syncline.Tx, o Order) (syncline.Run, How, error) {
+	// Before the pipeline, as whoever ends a run does, which may then write the pipeline.
+	if err := tx.LockLane(contentLane(o.PipelineID)); err != nil {
+		return syncline.Run{}, "", err
+	}
 	p, err := tx.Pipeline(o.PipelineID)
 	if err != nil {
 		return syncline.Run{}, "", err
@@ -58,7 +67,7 @@ func (l *Ledger) start(tx syncline.Tx, o Order) (syncline.Run, How, error) {
 	if first, err := repeated(tx, o); first != nil || err != nil {
 		return deref(first), Repeated, err
 	}
-	r := draft(p, o)
+	r := l.draft(p, o)
 	if err := tx.LockLane(r.Lane); err != nil {
 		return r, "", err
 	}
@@ -79,7 +88,10 @@ func (l *Ledger) start(tx syncline.Tx, o Order) (syncline.Run, How, error) {
 	if !r.Head {
 		how = Queued
 	}
-	err = l.insert(tx, &r, "created")
+	if err := l.insert(tx, &r, "created"); err != nil {
+		return r, "", err
+	}
+	_, err = planned(tx, r.ID, o.Tasks)
 	return r, how, err
 }
 
@@ -193,19 +205,42 @@ func busy(p *syncline.Pipeline, head *syncline.Run) error {
 }
 
 // draft fills a new run from its pipeline and order.
-func draft(p *syncline.Pipeline, o Order) syncline.Run {
+func (l *Ledger) draft(p *syncline.Pipeline, o Order) syncline.Run {
 	id := cmp.Or(o.ID, newID())
-	lane := p.ID + "/content"
-	if p.Definition.Overlap == syncline.OverlapAllow {
-		lane = id
-	}
 	return syncline.Run{
 		ID: id, PipelineID: p.ID, Pipeline: p.Name, Revision: p.Revision, Load: id,
 		Parent: o.Parent, Origin: cmp.Or(o.Origin, syncline.OriginManual), TriggerRef: o.TriggerRef, Mode: o.Mode,
-		Owner: cmp.Or(p.Definition.Owner, syncline.OwnerEngine), Kind: "sync", Lane: lane, Priority: 100, Host: p.Definition.Host,
+		Owner: cmp.Or(p.Definition.Owner, syncline.OwnerEngine), Kind: "sync", Lane: lane(p, o.Mode, id), Priority: 100, Host: p.Definition.Host,
 		DedupeKey: o.DedupeKey, State: syncline.StatePending, Max: cmp.Or(p.Definition.MaxTries, 5),
-		Due: o.Due, DataTime: o.DataTime, Window: o.Window, Labels: o.Labels,
+		Due: o.Due, DataTime: o.DataTime, Window: o.Window, Labels: o.Labels, Ext: l.drawers(p, o),
 	}
+}
+
+func contentLane(pipelineID string) string { return pipelineID + "/content" }
+
+func lane(p *syncline.Pipeline, m syncline.Mode, run string) string {
+	switch {
+	case p.Definition.Overlap == syncline.OverlapAllow:
+		return run
+	case m == syncline.ModeAccessControl: // which moves no rows and is in nobody's way
+		return p.ID + "/access_control"
+	}
+	return contentLane(p.ID)
+}
+
+// drawers are those of a new run: what its order brings, and one for each dialect that
+// keeps something of it at the pipeline.
+func (l *Ledger) drawers(p *syncline.Pipeline, o Order) map[string]json.RawMessage {
+	ext := maps.Clone(o.Ext)
+	for _, x := range l.proj {
+		if p.Ext[x.Dialect] != nil && ext[x.Dialect] == nil {
+			if ext == nil {
+				ext = map[string]json.RawMessage{}
+			}
+			ext[x.Dialect] = json.RawMessage("{}")
+		}
+	}
+	return ext
 }
 
 // insert stores a new run with its first event.

@@ -66,6 +66,9 @@ func (l *Ledger) NearestSlot(ctx context.Context) (at time.Time, err error) {
 
 // fire uses all slots of one schedule that are due, and moves it on.
 func (l *Ledger) fire(tx syncline.Tx, row syncline.ScheduleRow, next Next, now time.Time) (int, error) {
+	if err := tx.LockLane(contentLane(row.PipelineID)); err != nil { // as start does
+		return 0, err
+	}
 	p, err := tx.Pipeline(row.PipelineID)
 	if err != nil {
 		return 0, err
@@ -108,7 +111,7 @@ func missed(s syncline.Schedule, slot time.Time, newest bool, now time.Time) str
 
 // slot makes one run of one slot, unless another server did.
 func (l *Ledger) slot(tx syncline.Tx, p *syncline.Pipeline, s syncline.Schedule, at time.Time, why string) error {
-	r := draft(p, Order{Origin: syncline.OriginSchedule, TriggerRef: s.ID, Mode: s.Mode, Due: at, DataTime: at})
+	r := l.draft(p, Order{Origin: syncline.OriginSchedule, TriggerRef: s.ID, Mode: s.Mode, Due: at, DataTime: at})
 	fresh, err := tx.InsertSlot(syncline.Slot{PipelineID: p.ID, ScheduleID: s.ID, At: at, RunID: r.ID})
 	if err != nil || !fresh {
 		return err

@@ -60,6 +60,7 @@ type move struct {
 	retryAt  time.Time     // fail_retryable: not before
 	deadline time.Duration // claim: of the whole run, 0 none
 	wait     syncline.Wait // suspend: for what
+	outside  bool          // claim: by a worker without a token
 	confirm  []syncline.Wait
 	tally    *syncline.Tally // what was read of the run in this transaction; transition does not look
 	err      *syncline.Error
@@ -142,7 +143,7 @@ func pending(r syncline.Run, m move) (syncline.Run, error) {
 func suspended(r syncline.Run, m move) (syncline.Run, error) {
 	switch m.event {
 	case evClaim:
-		if r.Wait != syncline.WaitShutdown || !r.Head {
+		if r.Wait != syncline.WaitShutdown && (r.Wait != syncline.WaitExternal || !m.outside) || !r.Head {
 			return refuse(r, m)
 		}
 		return claim(r, m), nil // a graceful hand-over costs no try
@@ -228,7 +229,7 @@ func final(r syncline.Run, m move) (syncline.Run, error) {
 
 func claim(r syncline.Run, m move) syncline.Run {
 	r = fence(r, m)
-	r.State, r.Wait, r.Worker = syncline.StateRunning, "", m.worker
+	r.State, r.Wait, r.Worker, r.Facts.Tokenless = syncline.StateRunning, "", m.worker, m.outside
 	if r.StartedAt.IsZero() {
 		r.StartedAt = m.now
 	}
@@ -378,6 +379,7 @@ func refuse(r syncline.Run, m move) (syncline.Run, error) {
 // refusals says what a person reads when an event does not fit a run's state.
 var refusals = map[event]string{
 	evClaim:         "it cannot be claimed",
+	evReport:        "no outside worker has claimed it",
 	evForceCancel:   "nobody asked to cancel it",
 	evAckCancel:     "nobody asked to cancel it",
 	evRunDeadline:   "it has ended",

@@ -64,21 +64,28 @@ func (l *Ledger) Plan(ctx context.Context, h syncline.Hold, tasks []syncline.Tas
 			out = have
 			return err
 		}
-		now, err := tx.Now()
-		if err != nil {
-			return err
-		}
-		for i, t := range tasks {
-			t.RunID, t.Ordinal, t.State, t.StateAt = r.ID, i, syncline.TaskPending, now
-			t.Stats.Expected = -1
-			if err := tx.PutTask(&t); err != nil {
-				return err
-			}
-		}
-		out, err = tx.Tasks(r.ID)
+		out, err = planned(tx, r.ID, tasks)
 		return err
 	})
 	return out, err
+}
+
+func planned(tx syncline.Tx, run string, tasks []syncline.Task) ([]*syncline.Task, error) {
+	if len(tasks) == 0 {
+		return nil, nil
+	}
+	now, err := tx.Now()
+	if err != nil {
+		return nil, err
+	}
+	for i, t := range tasks {
+		t.RunID, t.Ordinal, t.State, t.StateAt = run, i, syncline.TaskPending, now
+		t.Stats.Expected = -1
+		if err := tx.PutTask(&t); err != nil {
+			return nil, err
+		}
+	}
+	return tx.Tasks(run)
 }
 
 // BeginTask marks a task of a held run as running.

@@ -5,6 +5,7 @@ package native
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -92,6 +93,16 @@ func (a *API) Owns(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, 
 
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
 
+// Refuse answers as every other error of the API does.
+func (a *API) Refuse(w http.ResponseWriter, _ *http.Request, e *syncline.Error) {
+	f := fail(e)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(f.status)
+	if err := json.NewEncoder(w).Encode(f.Failure); err != nil {
+		a.o.Log.Debug("answer", "err", err)
+	}
+}
+
 // OpenAPI is the API's description.
 func (a *API) OpenAPI() *huma.OpenAPI { return a.api.OpenAPI() }
 
@@ -104,9 +115,7 @@ func (a *API) calm(next http.Handler) http.Handler {
 				return
 			}
 			a.o.Log.Error("panic", "what", fmt.Sprint(what), "path", r.URL.Path, "stack", string(debug.Stack()))
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(http.StatusInternalServerError)
-			_, _ = w.Write([]byte(`{"error":{"code":"internal","class":"internal","message":"internal error","hint":"the log says more"}}`))
+			a.Refuse(w, r, syncline.Errorf(syncline.Internal, "internal error").Of(syncline.ClassInternal).Try("the log says more"))
 		}()
 		next.ServeHTTP(w, r)
 	})

@@ -1,0 +1,303 @@
+package elastic
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+const (
+	maxBody  = 1 << 20
+	maxDepth = 64
+)
+
+// value is a piece of a body that knows where it stood.
+type value struct {
+	token   string // START_OBJECT, VALUE_STRING, …, as errors say it
+	at      int    // offset in the body
+	text    string // of a string, number or boolean
+	members []member
+	items   []*value
+}
+
+type member struct {
+	name string
+	at   int
+	value
+}
+
+// body reads the request's body; nil when there is none. What type it says it has is not
+// looked at: clients send a type with every request, also with an empty one.
+func (c *call) body() (*value, []byte, error) {
+	raw, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, maxBody))
+	if err != nil {
+		if _, large := errors.AsType[*http.MaxBytesError](err); large {
+			return nil, nil, fault(http.StatusRequestEntityTooLarge, "status_exception", "the body is larger than %d bytes", maxBody)
+		}
+		return nil, nil, illegal("the body could not be read")
+	}
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return nil, raw, nil
+	}
+	d := &reader{json.NewDecoder(bytes.NewReader(raw)), raw}
+	d.UseNumber()
+	v, err := d.value(0)
+	if err == nil {
+		if _, more := d.Token(); more != io.EOF {
+			err = d.broken("unexpected content after the first value")
+		}
+	}
+	return v, raw, err
+}
+
+type reader struct {
+	*json.Decoder
+	raw []byte
+}
+
+func (d *reader) broken(why string) error {
+	return parseFault(d.raw, int(d.InputOffset()), "%s", why)
+}
+
+// parseFault is an x_content_parse_exception at a place of the body.
+func parseFault(raw []byte, at int, format string, args ...any) *failure {
+	at = min(at, len(raw))
+	line := 1 + bytes.Count(raw[:at], []byte("\n"))
+	column := at - bytes.LastIndexByte(raw[:at], '\n')
+	args = append([]any{line, column}, args...)
+	return fault(http.StatusBadRequest, "x_content_parse_exception", "[%d:%d] "+format, args...)
+}
+
+func (d *reader) value(depth int) (*value, error) {
+	if depth > maxDepth {
+		return nil, d.broken("more than " + strconv.Itoa(maxDepth) + " levels")
+	}
+	t, err := d.Token()
+	if err != nil {
+		return nil, d.broken("malformed JSON")
+	}
+	v := &value{at: int(d.InputOffset())}
+	switch t := t.(type) {
+	case json.Delim:
+		if t == '{' {
+			return v, d.object(v, depth)
+		}
+		return v, d.array(v, depth)
+	case string:
+		v.token, v.text = "VALUE_STRING", t
+	case json.Number:
+		v.token, v.text = "VALUE_NUMBER", t.String()
+	case bool:
+		v.token, v.text = "VALUE_BOOLEAN", strconv.FormatBool(t)
+	default:
+		v.token = "VALUE_NULL"
+	}
+	return v, nil
+}
+
+func (d *reader) object(v *value, depth int) error {
+	v.token = "START_OBJECT"
+	seen := map[string]bool{}
+	for d.More() {
+		t, err := d.Token()
+		name, isName := t.(string)
+		if err != nil || !isName {
+			return d.broken("malformed JSON")
+		}
+		if seen[name] {
+			return d.broken("Duplicate field '" + name + "'")
+		}
+		seen[name] = true
+		at := int(d.InputOffset())
+		m, err := d.value(depth + 1)
+		if err != nil {
+			return err
+		}
+		v.members = append(v.members, member{name, at, *m})
+	}
+	return d.closed()
+}
+
+func (d *reader) array(v *value, depth int) error {
+	v.token = "START_ARRAY"
+	for d.More() {
+		item, err := d.value(depth + 1)
+		if err != nil {
+			return err
+		}
+		v.items = append(v.items, item)
+	}
+	return d.closed()
+}
+
+func (d *reader) closed() error {
+	if _, err := d.Token(); err != nil {
+		return d.broken("malformed JSON")
+	}
+	return nil
+}
+
+// get is an object's member, nil if it has none of that name.
+func (v *value) get(name string) *value {
+	for i := range v.members {
+		if v.members[i].name == name {
+			return &v.members[i].value
+		}
+	}
+	return nil
+}
+
+// any is the value as it is stored: numbers keep their digits.
+func (v *value) any() any {
+	switch v.token {
+	case "START_OBJECT":
+		out := make(map[string]any, len(v.members))
+		for i := range v.members {
+			out[v.members[i].name] = v.members[i].any()
+		}
+		return out
+	case "START_ARRAY":
+		out := make([]any, len(v.items))
+		for i, item := range v.items {
+			out[i] = item.any()
+		}
+		return out
+	case "VALUE_NUMBER":
+		return json.Number(v.text)
+	case "VALUE_BOOLEAN":
+		return v.text == "true"
+	case "VALUE_STRING":
+		return v.text
+	}
+	return nil
+}
+
+func (v *value) isNull() bool { return v.token == "VALUE_NULL" }
+
+// kind is what a field may hold.
+type kind int
+
+const (
+	text         kind = iota // a number or boolean becomes its text
+	textOrNull               //
+	boolean                  //
+	long                     // a whole number of 64 bits, also written as text
+	object                   //
+	objectOrNull             //
+	array                    //
+	anything                 //
+)
+
+// field is one that a body may have.
+type field struct {
+	name     string
+	kind     kind
+	required bool
+}
+
+// parser reads one kind of body: it is strict about names and types.
+type parser struct {
+	name   string
+	fields []field
+}
+
+// read takes a body's members apart. A body that is not there is refused when needed says so.
+func (p parser) read(c *call, needed bool) (map[string]*value, error) {
+	v, raw, err := c.body()
+	if err != nil {
+		return nil, err
+	}
+	if v == nil {
+		if needed {
+			return nil, fault(http.StatusBadRequest, "parse_exception", "request body is required")
+		}
+		return map[string]*value{}, nil
+	}
+	return p.object(raw, v)
+}
+
+func (p parser) object(raw []byte, v *value) (map[string]*value, error) {
+	if v.token != "START_OBJECT" {
+		return nil, parseFault(raw, v.at, "[%s] Expected START_OBJECT but was: %s", p.name, v.token)
+	}
+	out := map[string]*value{}
+	for i := range v.members {
+		m := &v.members[i]
+		f, known := p.field(m.name)
+		if !known {
+			return nil, parseFault(raw, m.at, "[%s] unknown field [%s]", p.name, m.name)
+		}
+		if err := p.fits(raw, f, &m.value); err != nil {
+			return nil, err
+		}
+		out[m.name] = &m.value
+	}
+	return out, p.complete(out)
+}
+
+func (p parser) field(name string) (field, bool) {
+	for _, f := range p.fields {
+		if f.name == name {
+			return f, true
+		}
+	}
+	return field{}, false
+}
+
+// complete names the fields that are missing.
+func (p parser) complete(have map[string]*value) error {
+	var missing []string
+	for _, f := range p.fields {
+		if f.required && have[f.name] == nil {
+			missing = append(missing, f.name)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return illegal("Required [%s]", strings.Join(missing, ", "))
+}
+
+// accepted are the tokens a kind may come as.
+var accepted = map[kind]string{
+	text:         "VALUE_STRING VALUE_NUMBER VALUE_BOOLEAN",
+	textOrNull:   "VALUE_STRING VALUE_NUMBER VALUE_BOOLEAN VALUE_NULL",
+	boolean:      "VALUE_BOOLEAN VALUE_STRING",
+	long:         "VALUE_NUMBER VALUE_STRING",
+	object:       "START_OBJECT",
+	objectOrNull: "START_OBJECT VALUE_NULL",
+	array:        "START_ARRAY",
+}
+
+func (p parser) fits(raw []byte, f field, v *value) error {
+	if f.kind != anything && !strings.Contains(" "+accepted[f.kind]+" ", " "+v.token+" ") {
+		return parseFault(raw, v.at, "[%s] %s doesn't support values of type: %s", p.name, f.name, v.token)
+	}
+	var bad bool
+	switch f.kind {
+	case boolean:
+		bad = v.text != "true" && v.text != "false"
+	case long:
+		_, err := v.long()
+		bad = err != nil
+	}
+	if bad {
+		e := parseFault(raw, v.at, "[%s] failed to parse field [%s]", p.name, f.name)
+		e.cause = illegal("For input string: \"%s\"", v.text)
+		return e
+	}
+	return nil
+}
+
+// long is a whole number: 12, 12.0 and "12" alike, never 12.5.
+func (v *value) long() (int64, error) {
+	whole, zeros, _ := strings.Cut(v.text, ".")
+	if strings.Trim(zeros, "0") != "" {
+		return 0, strconv.ErrSyntax
+	}
+	return strconv.ParseInt(whole, 10, 64)
+}

@@ -1,0 +1,3 @@
+package elastic
+
+var connectorRoutes []route

@@ -1,0 +1,106 @@
+package elastic
+
+import (
+	"bytes"
+	"encoding/json"
+	"path"
+	"strings"
+)
+
+// filter keeps of a document what filter_path names. A path is names with dots between; *
+// and ? stand for parts of a name, ** for any number of names; one that begins with - names
+// what is left out. Lists are passed through.
+// https://www.elastic.co/docs/reference/elasticsearch/rest-apis/common-options
+func filter(doc []byte, paths []string) ([]byte, error) {
+	var keep, drop [][]string
+	for _, p := range paths {
+		if rest, out := strings.CutPrefix(p, "-"); out {
+			drop = append(drop, strings.Split(rest, "."))
+		} else {
+			keep = append(keep, strings.Split(p, "."))
+		}
+	}
+	d := json.NewDecoder(bytes.NewReader(doc))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, err
+	}
+	if len(keep) > 0 {
+		v, _ = kept(v, keep)
+	}
+	if len(drop) > 0 {
+		v = without(v, drop)
+	}
+	if v == nil {
+		v = map[string]any{}
+	}
+	return json.Marshal(v)
+}
+
+// kept is what of v some path reaches; false: nothing.
+func kept(v any, paths [][]string) (any, bool) {
+	switch v := v.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for name, m := range v {
+			rest, whole := step(paths, name)
+			if whole {
+				out[name] = m
+			} else if some, ok := kept(m, rest); ok && len(rest) > 0 {
+				out[name] = some
+			}
+		}
+		return out, len(out) > 0
+	case []any:
+		var out []any
+		for _, item := range v {
+			if some, ok := kept(item, paths); ok {
+				out = append(out, some)
+			}
+		}
+		return out, len(out) > 0
+	}
+	return nil, false
+}
+
+func without(v any, paths [][]string) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for name, m := range v {
+			if rest, whole := step(paths, name); !whole {
+				out[name] = without(m, rest)
+			}
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, item := range v {
+			out[i] = without(item, paths)
+		}
+		return out
+	}
+	return v
+}
+
+// step goes one name down: what is left of the paths, and whether one has ended here.
+func step(paths [][]string, name string) (rest [][]string, whole bool) {
+	for _, p := range paths {
+		if len(p) > 0 && p[0] == "**" {
+			rest = append(rest, p)
+			p = p[1:]
+		}
+		if len(p) == 0 {
+			return nil, true
+		}
+		if ok, err := path.Match(p[0], name); !ok || err != nil {
+			continue
+		}
+		if len(p) == 1 {
+			return nil, true
+		}
+		rest = append(rest, p[1:])
+	}
+	return rest, false
+}

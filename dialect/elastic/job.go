@@ -1,0 +1,3 @@
+package elastic
+
+var jobRoutes []route
