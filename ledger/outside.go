@@ -1,8 +1,11 @@
 package ledger
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
+	"maps"
 	"time"
 
 	"github.com/synclinehq/syncline"
@@ -15,18 +18,29 @@ type Outside struct {
 	By      string        // the caller's key: a run that one key holds is no other's to report on
 	Worker  string        // claim: who, for people
 	Silence time.Duration // how long the worker may be silent from now on
-	// Counts are the run's so far, absolute; nil: as before.
-	Counts *syncline.Counts
-	// Edit may change r.Ext of its dialect and nothing else; it may be called again. nil:
-	// nothing.
-	Edit func(r *syncline.Run) error
+	// Counts change the run's so far, which are absolute; nil: as before.
+	Counts func(c *syncline.Counts)
+	// Edit may change r.Ext of its dialect and nothing else; it may be called again. now is
+	// the ledger's clock. nil: nothing.
+	Edit func(r *syncline.Run, now time.Time) error
 }
 
-// sameClaim is how long a claim may be said again, as a client does that saw no answer.
-const sameClaim = 30 * time.Second
+const (
+	// sameClaim is how long a claim may be said again, as a client does that saw no answer.
+	sameClaim = 30 * time.Second
+	// seldom is how often a mere sign of life is written down.
+	seldom = 5 * time.Second
+)
+
+// OutsideTask is the kind of the one task that an outside worker's run has.
+const OutsideTask = "outside"
+
+// Stale is how long an outside worker may be silent before people are told.
+const Stale = time.Minute
 
 // ReasonHeld is the reason of the error that says that another outside worker, or another
-// run of the pipeline, is at it. Its code is Aborted.
+// run of the pipeline, is at it. Its code is Aborted; PermissionDenied, when a run is
+// reported on that is held under another key.
 const ReasonHeld = "held"
 
 // ClaimOutside gives a run that waits to an outside worker, before others of its lane if
@@ -39,12 +53,12 @@ func (l *Ledger) ClaimOutside(ctx context.Context, id string, o Outside) (out sy
 		if err != nil {
 			return err
 		}
-		if r.Owner != syncline.OwnerExternal {
+		out = *r
+		switch {
+		case r.Owner != syncline.OwnerExternal:
 			return syncline.Errorf(syncline.FailedPrecondition, "run %s is executed by Syncline itself: it is not for others to claim", r.ID).Because("state")
-		}
-		if r.State == syncline.StateRunning {
-			out = *r
-			return again30(tx, r, o)
+		case r.State == syncline.StateRunning:
+			return claimAgain(tx, r, o)
 		}
 		out, err = l.claimOutside(tx, r, o)
 		return err
@@ -52,8 +66,9 @@ func (l *Ledger) ClaimOutside(ctx context.Context, id string, o Outside) (out sy
 	return out, err
 }
 
-// again30 accepts the repetition of a claim; every other claim of a running run is refused.
-func again30(tx syncline.Tx, r *syncline.Run, o Outside) error {
+// claimAgain accepts the repetition of a claim; every other claim of a running run is
+// refused.
+func claimAgain(tx syncline.Tx, r *syncline.Run, o Outside) error {
 	now, err := tx.Now()
 	if err != nil {
 		return err
@@ -62,58 +77,59 @@ func again30(tx syncline.Tx, r *syncline.Run, o Outside) error {
 	if err != nil {
 		return err
 	}
-	if lease != nil && lease.Session == o.By && lease.Worker == o.Worker && now.Sub(lease.SeenAt) < sameClaim && reportless(r, lease) {
+	claimed := r.Attempts[len(r.Attempts)-1].StartedAt
+	unreported := r.UpdatedAt.Equal(claimed)
+	if lease != nil && lease.Session == o.By && lease.Worker == o.Worker && unreported && now.Sub(claimed) < sameClaim {
 		return nil
 	}
 	return syncline.Errorf(syncline.Aborted, "run %s is held by %s", r.ID, r.Worker).Because(ReasonHeld)
 }
 
-// reportless: nothing was heard of the worker since it claimed the run.
-func reportless(r *syncline.Run, lease *syncline.Lease) bool {
-	n := len(r.Attempts)
-	return n > 0 && lease.SeenAt.Equal(r.Attempts[n-1].StartedAt)
-}
-
 func (l *Ledger) claimOutside(tx syncline.Tx, r *syncline.Run, o Outside) (syncline.Run, error) {
-	if err := comeFirst(tx, r); err != nil {
+	now, err := tx.Now()
+	if err != nil {
 		return *r, err
 	}
 	before := *r
-	if err := edit(r, o); err != nil {
-		return before, err
-	}
-	now, err := tx.Now()
-	if err != nil {
-		return before, err
+	if !r.State.Final() {
+		if err := comeFirst(tx, r); err != nil {
+			return before, err
+		}
 	}
 	m := move{event: evClaim, now: now, issue: now.UnixMicro(), worker: o.Worker, outside: true, reason: o.Worker}
 	next, err := transition(*r, m)
 	if err != nil {
 		return before, err
 	}
+	if err := edit(&next, o, now); err != nil {
+		return before, err
+	}
 	lease := syncline.Lease{Run: r.ID, Token: next.Token, Worker: o.Worker, Session: o.By, SeenAt: now, ExpiresAt: now.Add(o.Silence)}
 	if err := tx.PutLease(lease); err != nil {
 		return before, err
 	}
-	if err := outsideTasks(tx, r.ID, syncline.TaskRunning, nil, nil); err != nil {
+	if err := outsideTasks(tx, &next, syncline.TaskRunning, nil, nil); err != nil {
 		return before, err
 	}
-	return next, l.put(tx, before, &next, m)
+	err = l.put(tx, *r, &next, m)
+	return next, err
 }
 
-// comeFirst puts a waiting run at the head of its lane if no run of it is running.
+// comeFirst puts a waiting run at the head of its lane, if the head is one that can step
+// back: a run that is running cannot, nor one of Syncline's own that has begun, which only
+// as a head is found again.
 func comeFirst(tx syncline.Tx, r *syncline.Run) error {
-	if r.Head || r.State.Final() {
+	if r.Head {
 		return nil
 	}
 	head, err := tx.LaneHead(r.Lane)
 	if err != nil {
 		return err
 	}
-	if head != nil && head.State == syncline.StateRunning {
-		return syncline.Errorf(syncline.Aborted, "run %s waits behind run %s, which %s holds", r.ID, head.ID, cmp.Or(head.Worker, "a worker")).Because(ReasonHeld)
-	}
 	if head != nil {
+		if head.State != syncline.StatePending && (head.State != syncline.StateSuspended || head.Wait != syncline.WaitExternal) {
+			return syncline.Errorf(syncline.Aborted, "run %s waits behind run %s, which is %s", r.ID, head.ID, standing(head)).Because(ReasonHeld)
+		}
 		head.Head = false
 		if err := tx.PutRun(head); err != nil {
 			return err
@@ -123,34 +139,48 @@ func comeFirst(tx syncline.Tx, r *syncline.Run) error {
 	return nil
 }
 
+func standing(r *syncline.Run) string {
+	if r.State == syncline.StateRunning {
+		return "held by " + cmp.Or(r.Worker, "a worker")
+	}
+	return string(r.State) + " (" + string(r.Wait) + ")"
+}
+
 // NoteOutside stores what an outside worker reports of a run, in whatever state that is,
-// and counts as a sign of life. It is PermissionDenied when another key holds the run.
+// and counts as a sign of life. It is PermissionDenied when another key holds the run. What
+// changes nothing stores nothing but the sign of life.
 func (l *Ledger) NoteOutside(ctx context.Context, id string, o Outside) (out syncline.Run, err error) {
 	err = l.update(ctx, func(tx syncline.Tx) error {
 		r, err := tx.Run(id)
 		if err != nil {
 			return err
 		}
+		out = *r
 		now, err := tx.Now()
-		if err == nil {
-			err = edit(r, o)
-		}
 		if err != nil {
 			return err
 		}
-		if out, err = transition(*r, move{event: evNote, now: now}); err != nil {
+		next, err := transition(*r, move{event: evNote, now: now})
+		if err != nil {
 			return err
 		}
-		if err := heard(tx, &out, o, now); err != nil {
+		if err := edit(&next, o, now); err != nil {
 			return err
 		}
-		if err := outsideTasks(tx, id, "", o.Counts, nil); err != nil {
+		if err := heard(tx, r, o, now); err != nil {
 			return err
 		}
+		counted, err := count(tx, &next, o.Counts)
+		if err != nil || !counted && maps.EqualFunc(r.Ext, next.Ext, sameJSON) {
+			return err
+		}
+		out = next
 		return tx.PutRun(&out)
 	})
 	return out, err
 }
+
+func sameJSON(a, b json.RawMessage) bool { return bytes.Equal(a, b) }
 
 // heard notes a sign of life of the worker that holds a run.
 func heard(tx syncline.Tx, r *syncline.Run, o Outside, now time.Time) error {
@@ -168,6 +198,45 @@ func heard(tx syncline.Tx, r *syncline.Run, o Outside, now time.Time) error {
 	return tx.PutLease(*lease)
 }
 
+// HearOutside counts a call that changes nothing as a sign of life of the worker that
+// holds a run under the key by; "" stands for whoever holds it. Most such calls cost no
+// more than a look.
+func (l *Ledger) HearOutside(ctx context.Context, id, by string, silence time.Duration) error {
+	due, err := l.quiet(ctx, id, by)
+	if err != nil || !due {
+		return err
+	}
+	return l.update(ctx, func(tx syncline.Tx) error {
+		r, err := tx.Run(id)
+		if err != nil {
+			return err
+		}
+		lease, err := tx.Lease(id, "")
+		if err != nil || lease == nil || !r.Facts.Tokenless {
+			return err
+		}
+		now, err := tx.Now()
+		if err != nil {
+			return err
+		}
+		return heard(tx, r, Outside{By: cmp.Or(by, lease.Session), Silence: silence}, now)
+	})
+}
+
+// quiet reports whether the holder's last sign of life is old enough to write a new one.
+func (l *Ledger) quiet(ctx context.Context, id, by string) (due bool, err error) {
+	err = l.view(ctx, func(tx syncline.Tx) error {
+		lease, err := tx.Lease(id, "")
+		if due = false; err != nil || lease == nil || by != "" && lease.Session != by {
+			return err
+		}
+		now, err := tx.Now()
+		due = now.Sub(lease.SeenAt) >= seldom
+		return err
+	})
+	return due, err
+}
+
 // EndOutside ends a run as its outside worker says: succeeded, failed with e, canceled, or
 // suspended, to be claimed again. It is FailedPrecondition when nobody has claimed it. A
 // run that has ended stays as it is: that is answered with it and no error, and counted as
@@ -178,9 +247,10 @@ func (l *Ledger) EndOutside(ctx context.Context, id string, o Outside, to syncli
 		if err != nil {
 			return err
 		}
-		if r.State.Final() {
+		if r.State.Final() && r.Owner == syncline.OwnerExternal {
+			err = countFenced(tx, r)
 			out = *r
-			return countFenced(tx, r)
+			return err
 		}
 		out, err = l.endOutside(tx, r, o, to, e)
 		return err
@@ -212,17 +282,14 @@ func (l *Ledger) endOutside(tx syncline.Tx, r *syncline.Run, o Outside, to syncl
 	if err := heard(tx, r, o, now); err != nil {
 		return before, err
 	}
-	if err := edit(r, o); err != nil {
-		return before, err
-	}
-	next := *r
+	next := before
 	if to == syncline.StateCanceled && !canceling(next) {
 		if next, err = transition(next, move{event: evRequestCancel, now: now, reason: "its worker canceled it"}); err != nil {
 			return before, err
 		}
 	}
 	end := outsideEnds[to]
-	if err := outsideTasks(tx, r.ID, end.task, o.Counts, e); err != nil {
+	if err := outsideTasks(tx, &next, end.task, o.Counts, e); err != nil {
 		return before, err
 	}
 	m := move{event: end.event, now: now, issue: now.UnixMicro(), token: next.Token, wait: syncline.WaitExternal, err: e}
@@ -232,55 +299,100 @@ func (l *Ledger) endOutside(tx syncline.Tx, r *syncline.Run, o Outside, to syncl
 	if next, err = transition(next, m); err != nil {
 		return before, err
 	}
-	return next, l.put(tx, before, &next, m)
+	if err := edit(&next, o, now); err != nil {
+		return before, err
+	}
+	err = l.put(tx, before, &next, m)
+	return next, err
 }
 
-// outsideTasks moves a run's only task along: what an outside worker does has one.
-func outsideTasks(tx syncline.Tx, run string, to syncline.TaskState, counts *syncline.Counts, e *syncline.Error) error {
-	tasks, err := tx.Tasks(run)
-	if err != nil || len(tasks) == 0 {
+// outsideTasks moves a run's only task along.
+func outsideTasks(tx syncline.Tx, r *syncline.Run, to syncline.TaskState, counts func(*syncline.Counts), e *syncline.Error) error {
+	t, err := onlyTask(tx, r)
+	if err != nil {
 		return err
 	}
-	t := tasks[0]
-	if to != "" && t.State != to {
-		t.State, t.Error = to, e
-		if err := stamp(tx, t); err != nil {
-			return err
-		}
-		if err := tx.PutTask(t); err != nil {
-			return err
-		}
+	t.State, t.Error = to, e
+	if err := stamp(tx, t); err != nil {
+		return err
 	}
-	if counts == nil {
-		return nil
+	if err := tx.PutTask(t); err != nil {
+		return err
 	}
-	t.Stats.Counts = *counts
-	return tx.PutStats(run, t.Name, t.Stats)
+	_, err = count(tx, r, counts)
+	return err
 }
 
-func edit(r *syncline.Run, o Outside) error {
+// onlyTask is the task of what an outside worker does. A run that was not ordered by its
+// protocol has none yet.
+func onlyTask(tx syncline.Tx, r *syncline.Run) (*syncline.Task, error) {
+	tasks, err := tx.Tasks(r.ID)
+	if err == nil && len(tasks) == 0 {
+		tasks, err = planned(tx, r.ID, []syncline.Task{{Name: r.Pipeline, Kind: OutsideTask}})
+	}
+	if err != nil {
+		return nil, err
+	}
+	return tasks[0], nil
+}
+
+// count stores the counts of a run's only task, and reports whether they have changed.
+func count(tx syncline.Tx, r *syncline.Run, change func(*syncline.Counts)) (bool, error) {
+	if change == nil {
+		return false, nil
+	}
+	t, err := onlyTask(tx, r)
+	if err != nil {
+		return false, err
+	}
+	was := t.Stats.Counts
+	if change(&t.Stats.Counts); t.Stats.Counts == was {
+		return false, nil
+	}
+	if t.Stats.At, err = tx.Now(); err != nil {
+		return false, err
+	}
+	return true, tx.PutStats(r.ID, t.Name, t.Stats)
+}
+
+func edit(r *syncline.Run, o Outside, now time.Time) error {
 	if o.Edit == nil {
 		return nil
 	}
-	return o.Edit(r)
+	return o.Edit(r, now)
 }
 
-// Delete removes a run with all that hangs on it, in whatever state: a worker that is at
-// it finds that it has lost it.
+// Delete removes a run with all that hangs on it, in whatever state: one that has not
+// ended is canceled first, over the head of a worker that is at it.
 func (l *Ledger) Delete(ctx context.Context, id string) error {
 	return l.update(ctx, func(tx syncline.Tx) error {
 		r, err := tx.RunInLane(id)
 		if err != nil {
 			return err
 		}
-		if err := letGo(tx, *r); err != nil {
-			return err
+		if !r.State.Final() {
+			if err := l.cancelNow(tx, *r); err != nil {
+				return err
+			}
 		}
-		if err := tx.DeleteRun(id); err != nil {
-			return err
-		}
-		gone := *r
-		gone.Head = false
-		return promoted(tx, *r, gone)
+		return tx.DeleteRun(id)
 	})
+}
+
+// cancelNow ends a run whatever its worker says.
+func (l *Ledger) cancelNow(tx syncline.Tx, r syncline.Run) error {
+	now, err := tx.Now()
+	if err != nil {
+		return err
+	}
+	next, m := r, move{now: now, issue: now.UnixMicro(), reason: "deleted"}
+	for _, m.event = range []event{evRequestCancel, evForceCancel} {
+		if next.State.Final() {
+			break
+		}
+		if next, err = transition(next, m); err != nil {
+			return err
+		}
+	}
+	return l.put(tx, r, &next, m)
 }

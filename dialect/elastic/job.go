@@ -1,3 +1,241 @@
 package elastic
 
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"maps"
+	"math"
+	"time"
+
+	"github.com/synclinehq/syncline"
+	"github.com/synclinehq/syncline/auth"
+	"github.com/synclinehq/syncline/ledger"
+)
+
 var jobRoutes []route
+
+// silence is how long the worker of a job may be silent before the job is taken from it, as
+// Elastic's own service does it.
+const silence = 300 * time.Second
+
+// jobFile is what a job's document has that the ledger has no word for: the run's drawer.
+type jobFile struct {
+	Connector map[string]any `json:"connector,omitempty"` // as it was when the job was made; secrets sealed
+	Metadata  map[string]any `json:"metadata,omitempty"`
+	LastSeen  string         `json:"last_seen,omitempty"`               // as the client said; "": when it was made or claimed
+	Volume    *int64         `json:"indexed_document_volume,omitempty"` // MiB, as given
+	Total     int64          `json:"total_document_count,omitempty"`
+	Host      string         `json:"worker_hostname,omitempty"`
+	// Unended: the job's end has no completed_at, as one that was set to error over the API.
+	Unended bool `json:"no_completed_at,omitempty"`
+}
+
+func jobFileOf(r *syncline.Run) (f jobFile, err error) {
+	if raw := r.Ext[Name]; len(raw) > 0 {
+		d := json.NewDecoder(bytes.NewReader(raw))
+		d.UseNumber() // what clients keep here comes back digit by digit
+		err = d.Decode(&f)
+	}
+	return f, err
+}
+
+// keep puts the file into the run's drawer.
+func (f jobFile) keep(r *syncline.Run) error {
+	raw, err := json.Marshal(f)
+	if err != nil {
+		return err
+	}
+	ext := maps.Clone(r.Ext)
+	if ext == nil {
+		ext = map[string]json.RawMessage{}
+	}
+	ext[Name] = raw
+	r.Ext = ext
+	return nil
+}
+
+// saying is what a client says of a job, over the API or as a change of its document. What
+// is nil or "" is not said.
+type saying struct {
+	host     string         // claim: who
+	cursor   map[string]any // claim: merged into the job's connector.sync_cursor
+	deleted  *int64
+	indexed  *int64
+	volume   *int64 // MiB
+	total    *int64
+	lastSeen time.Time      // zero: now
+	metadata map[string]any // merged
+	unended  bool           // end: without completed_at
+	// seqNo, if not nil, is what the document's _seq_no must still be.
+	seqNo *int64
+}
+
+// outside says it to the ledger.
+func (c *call) outside(s saying) ledger.Outside {
+	return ledger.Outside{By: c.who().Key, Worker: s.host, Silence: silence, Counts: s.counts, Edit: s.edit}
+}
+
+// edit changes the job's file.
+func (s saying) edit(r *syncline.Run, now time.Time) error {
+	if s.seqNo != nil && *s.seqNo != r.Version {
+		return conflict("[%s]: version conflict, required seqNo [%d], primary term [1]. current document has seqNo [%d] and primary term [1]", r.ID, *s.seqNo, r.Version)
+	}
+	f, err := jobFileOf(r)
+	if err != nil {
+		return err
+	}
+	if s.host != "" {
+		f.Host, f.LastSeen = s.host, ""
+	} else {
+		f.LastSeen = jobTime(orNow(s.lastSeen, now))
+	}
+	if s.cursor != nil {
+		f.Connector = jobMerged(f.Connector, map[string]any{"sync_cursor": s.cursor})
+	}
+	if s.metadata != nil {
+		f.Metadata = jobMerged(f.Metadata, s.metadata)
+	}
+	if s.volume != nil {
+		f.Volume = s.volume
+	}
+	if s.total != nil {
+		f.Total = *s.total
+	}
+	f.Unended = s.unended
+	return f.keep(r)
+}
+
+func jobMerged(dst, src map[string]any) map[string]any {
+	if dst == nil {
+		dst = map[string]any{}
+	}
+	for k, v := range src {
+		if deep, ok := v.(map[string]any); ok {
+			was, _ := dst[k].(map[string]any)
+			v = jobMerged(was, deep)
+		}
+		dst[k] = v
+	}
+	return dst
+}
+
+func orNow(t, now time.Time) time.Time {
+	if t.IsZero() {
+		return now
+	}
+	return t
+}
+
+// counts sets the ledger's to what the client says.
+func (s saying) counts(n *syncline.Counts) {
+	if s.deleted != nil {
+		n.Deleted = *s.deleted
+	}
+	if s.indexed != nil {
+		n.Inserted = *s.indexed
+	}
+	if s.volume != nil {
+		n.Bytes = min(*s.volume, math.MaxInt64>>20) << 20
+	}
+	n.Read = saturated(n.Inserted, n.Deleted)
+}
+
+// job is a run, of any pipeline, with its pipeline; nil when that was deleted.
+type job struct {
+	ledger.Detail
+	p *syncline.Pipeline
+}
+
+// job reads a job if the caller may do this to it; absent, and out of the caller's sight,
+// is NotFound with nothing but the id for a reason.
+func (c *call) job(id string, may auth.Action) (*job, error) {
+	d, err := c.api.o.Ledger.Run(c.ctx(), id)
+	if syncline.CodeOf(err) == syncline.NotFound {
+		return nil, notThere("%s", id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	who := c.who()
+	if err := who.May(may, d.Run.Pipeline); err != nil {
+		if !who.Sees(d.Run.Pipeline) && who.Key != "" {
+			return nil, notThere("%s", id)
+		}
+		return nil, err
+	}
+	p, err := c.api.o.Catalog.Get(c.ctx(), d.Run.PipelineID)
+	if err != nil && syncline.CodeOf(err) != syncline.NotFound {
+		return nil, err
+	}
+	return &job{d, p}, nil
+}
+
+// claimJob hands the job to the caller's worker.
+func (c *call) claimJob(j *job, s saying) (syncline.Run, error) {
+	r, err := c.api.o.Ledger.ClaimOutside(c.ctx(), j.Run.ID, c.outside(s))
+	return r, jobFault(r, "in_progress", err)
+}
+
+// noteJob stores what the worker reports, in whatever state the job is.
+func (c *call) noteJob(j *job, s saying) (syncline.Run, error) {
+	if j.Run.Owner != syncline.OwnerExternal {
+		return j.Run, oursFault(&j.Run)
+	}
+	return c.api.o.Ledger.NoteOutside(c.ctx(), j.Run.ID, c.outside(s))
+}
+
+// endJob ends the job as its worker says: succeeded, failed with a text, canceled, or
+// suspended. One that has ended stays as it is: then changed is false and there is no error.
+func (c *call) endJob(j *job, s saying, to syncline.State, text string) (r syncline.Run, changed bool, err error) {
+	if j.Run.Owner != syncline.OwnerExternal {
+		return j.Run, false, oursFault(&j.Run)
+	}
+	var e *syncline.Error
+	if to == syncline.StateFailed {
+		e = syncline.Errorf(syncline.Unknown, "%s", text).Of(syncline.ClassSource)
+	}
+	was := j.Run.State
+	r, err = c.api.o.Ledger.EndOutside(c.ctx(), j.Run.ID, c.outside(s), to, e)
+	return r, err == nil && !was.Final(), jobFault(r, endWords[to], err)
+}
+
+var endWords = map[syncline.State]string{
+	syncline.StateSucceeded: "completed", syncline.StateFailed: "error",
+	syncline.StateCanceled: "canceled", syncline.StateSuspended: "suspended",
+}
+
+// cancelJob asks for the job's end. Nobody but a worker that has stopped makes it canceled
+// when one is at it.
+func (c *call) cancelJob(j *job) (syncline.Run, error) {
+	if w := jobWord(&j.Run); w == "canceling" || j.Run.State.Final() {
+		return j.Run, illegalMove(w, "canceling")
+	}
+	r, err := c.api.o.Ledger.Cancel(c.ctx(), j.Run.ID, "asked over Elastic's API by "+c.who().Name)
+	return r, jobFault(j.Run, "canceling", err)
+}
+
+// jobFault draws the ledger's refusal of a change of state.
+func jobFault(r syncline.Run, to string, err error) error {
+	e, ok := errors.AsType[*syncline.Error](err)
+	switch {
+	case !ok:
+		return err
+	case e.Code == syncline.Aborted && e.Reason == ledger.ReasonHeld:
+		return conflict("[%s]: %s", r.ID, e.Message)
+	case e.Code == syncline.FailedPrecondition && e.Reason == "state" && r.Owner == syncline.OwnerExternal:
+		return illegalMove(jobWord(&r), to)
+	case e.Code == syncline.FailedPrecondition && r.ID != "" && r.Owner == syncline.OwnerEngine:
+		return oursFault(&r)
+	}
+	return err
+}
+
+func illegalMove(from, to string) error {
+	return rule("Invalid transition attempt from [%s] to [%s]. Such a ConnectorSyncStatus transition is not supported by the Connector Protocol.", from, to)
+}
+
+// oursFault refuses to an outside worker a job that Syncline does itself.
+func oursFault(r *syncline.Run) error {
+	return rule("Sync job [%s] is executed by Syncline itself: it is not for other workers to claim, report on or end.", r.ID)
+}
