@@ -105,8 +105,9 @@ type Schedule struct {
 	Mode   Mode          `json:"mode,omitempty"`
 	Every  time.Duration `json:"every,omitempty"`
 	Anchor time.Time     `json:"anchor,omitzero"` // what Every counts from; set when the schedule is made
-	Cron   string        `json:"cron,omitempty"`  // five fields, or @daily and the like
-	// Grammar names the language of Cron; "" is Unix cron.
+	Cron   string        `json:"cron,omitempty"`  // a pattern in the language of Grammar
+	// Grammar names the language of Cron: "" is Unix cron, five fields or @daily and the like;
+	// "quartz" six or seven.
 	Grammar string    `json:"grammar,omitempty"`
 	Zone    string    `json:"zone,omitempty"` // IANA name; default UTC
 	Start   time.Time `json:"start,omitzero"` // no slot before

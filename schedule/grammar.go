@@ -16,6 +16,7 @@ type Grammar struct {
 // grammars is every language this build knows.
 var grammars = []Grammar{
 	{Name: "", Example: `"30 3 * * 1-5" is half past three on working days`, Parse: parseUnix},
+	{Name: "quartz", Example: `"0 30 3 ? * MON-FRI" is half past three on working days`, Parse: parseQuartz},
 }
 
 // Pattern is a set of due times.

@@ -42,13 +42,14 @@ func Check(s syncline.Schedule) error {
 		return err
 	}
 	if s.Cron != "" && c.pattern.Next(anyTime, c.zone).IsZero() {
-		return bad("cron", "cron %q never falls due: no month it names has such a day", s.Cron)
+		return bad("cron", "cron %q never falls due: there is no such day", s.Cron)
 	}
 	return nil
 }
 
-// anyTime is where the search for a pattern that never falls due begins.
-var anyTime = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+// anyTime is where the search for a pattern that never falls due begins: before every year
+// that a pattern can name, for one that is over is not wrong.
+var anyTime = time.Date(firstYear-1, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // compiled is a schedule whose texts have been read.
 type compiled struct {

@@ -2,7 +2,6 @@ package schedule
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -59,19 +58,15 @@ func (c *unixCron) onDay(t time.Time) bool {
 
 func has(set uint64, n int) bool { return set&(1<<n) != 0 }
 
-// unixField is what one field may say.
-type unixField struct {
-	name     string
-	min, max int
-	names    []string // of min, min+1, …
-}
+// unixField is a field in which 7 may be another name of the first value.
+type unixField struct{ field }
 
 var unixFields = []unixField{
-	{name: "minute", min: 0, max: 59},
-	{name: "hour", min: 0, max: 23},
-	{name: "day of month", min: 1, max: 31},
-	{name: "month", min: 1, max: 12, names: strings.Fields("jan feb mar apr may jun jul aug sep oct nov dec")},
-	{name: "day of week", min: 0, max: 7, names: strings.Fields("sun mon tue wed thu fri sat")},
+	{field{name: "minute", min: 0, max: 59}},
+	{field{name: "hour", min: 0, max: 23}},
+	{field{name: "day of month", min: 1, max: 31}},
+	{field{name: "month", min: 1, max: 12, names: months}},
+	{field{name: "day of week", min: 0, max: 7, names: weekdays}},
 }
 
 var shorthands = map[string]string{
@@ -103,27 +98,6 @@ func parseUnix(text string) (Pattern, error) {
 	c.anyDOM, c.anyDOW = strings.HasPrefix(words[2].text, "*"), strings.HasPrefix(words[4].text, "*")
 	c.repeats = strings.ContainsAny(words[1].text, "*/")
 	return c, nil
-}
-
-// word is a piece of the pattern and the column where it begins.
-type word struct {
-	text   string
-	column int
-}
-
-func split(text string) []word {
-	var words []word
-	for i := 0; i < len(text); {
-		n := strings.IndexAny(text[i:], " \t")
-		if n < 0 {
-			n = len(text) - i
-		}
-		if n > 0 {
-			words = append(words, word{text[i : i+n], i + 1})
-		}
-		i += n + 1
-	}
-	return words
 }
 
 func checkShape(words []word) error {
@@ -226,37 +200,3 @@ func (f unixField) step(w word, size int) (int, error) {
 	}
 	return n, nil
 }
-
-func (f unixField) number(w word) (int, error) {
-	for i, name := range f.names {
-		if strings.EqualFold(w.text, name) {
-			return f.min + i, nil
-		}
-	}
-	n, err := digits(w.text)
-	switch {
-	case w.text == "":
-		return 0, f.fault(w.column, "a value is missing")
-	case err != nil && f.names != nil:
-		return 0, f.fault(w.column, "%q is neither a number nor one of %s", w.text, strings.Join(f.names, " "))
-	case err != nil:
-		return 0, f.fault(w.column, "%q is not a number", w.text)
-	case n < f.min || n > f.max:
-		return 0, f.fault(w.column, "%d is not between %d and %d", n, f.min, f.max)
-	}
-	return n, nil
-}
-
-// digits is Atoi without a sign.
-func digits(s string) (int, error) {
-	if strings.ContainsAny(s, "+-") {
-		return 0, strconv.ErrSyntax
-	}
-	return strconv.Atoi(s)
-}
-
-func (f unixField) fault(column int, format string, args ...any) *Fault {
-	return &Fault{Where: f.name, Column: column, Message: fmt.Sprintf(format, args...)}
-}
-
-func (f *Fault) instead(hint string) *Fault { f.Hint = hint; return f }
