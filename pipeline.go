@@ -133,6 +133,10 @@ type Definition struct {
 	KeepDays    int           `json:"keep_days,omitempty"` // 0: no limit by age
 	// Host pins runs to one machine because an endpoint is local to it; "": any.
 	Host string `json:"host,omitempty"`
+	// Confined is of what was defined over the network, by somebody who is not the user of
+	// this machine: it names neither the environment nor files outside the server's roots,
+	// and no edit over the network takes that away.
+	Confined bool `json:"confined,omitempty"`
 	// Labels are a client's own, kept and given back.
 	Labels map[string]string `json:"labels,omitempty"`
 }
