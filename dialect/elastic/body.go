@@ -293,6 +293,29 @@ func (p parser) fits(raw []byte, f field, v *value) error {
 	return nil
 }
 
+// kindOf is what a field that the parser knows holds.
+func (p parser) kindOf(name string) kind {
+	f, _ := p.field(name)
+	return f.kind
+}
+
+// as is a value that fits a kind, as it is stored: a number where a text belongs becomes
+// its text.
+func (v *value) as(k kind) any {
+	switch {
+	case v.isNull():
+		return nil
+	case k == text || k == textOrNull:
+		return v.text
+	case k == boolean:
+		return v.text == "true"
+	case k == long:
+		n, _ := v.long() // it fits
+		return n
+	}
+	return v.any()
+}
+
 // long is a whole number: 12, 12.0 and "12" alike, never 12.5.
 func (v *value) long() (int64, error) {
 	whole, zeros, _ := strings.Cut(v.text, ".")

@@ -1,3 +1,176 @@
 package elastic
 
-var connectorRoutes []route
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/synclinehq/syncline"
+	"github.com/synclinehq/syncline/auth"
+)
+
+// connectorRoutes are the calls on connectors.
+// https://www.elastic.co/docs/api/doc/elasticsearch/group/endpoint-connector
+var connectorRoutes = []route{
+	{method: http.MethodPost, path: "/_connector", may: auth.Edit, handle: (*call).createConnector},
+	{method: http.MethodPut, path: "/_connector", may: auth.Edit, handle: (*call).createConnector},
+	{method: http.MethodPut, path: "/_connector/{connector_id}", may: auth.Edit, handle: (*call).putConnector},
+	{method: http.MethodGet, path: "/_connector/{connector_id}", query: []string{"include_deleted"}, may: auth.Read, handle: (*call).getConnector},
+}
+
+// newDocument is a connector that nobody has said anything about yet.
+func newDocument(now string) map[string]any {
+	off := func() map[string]any { return map[string]any{"enabled": false, "interval": never} }
+	return map[string]any{
+		"configuration": map[string]any{}, "custom_scheduling": map[string]any{},
+		"deleted": false, "filtering": []any{newFiltering(now)},
+		"is_native": false, "name": "",
+		"scheduling": map[string]any{"access_control": off(), "full": off(), "incremental": off()},
+		"status":     "created", "sync_now": false,
+	}
+}
+
+var putParser = parser{"connector_put_request", []field{
+	{name: "description"}, {name: "index_name", kind: textOrNull}, {name: "is_native", kind: boolean},
+	{name: "language"}, {name: "name"}, {name: "service_type"},
+}}
+
+// createConnector makes a connector under an id of its own.
+func (c *call) createConnector() (answer, error) {
+	id := make([]byte, 15)
+	_, _ = rand.Read(id) // never fails
+	return c.makeConnector(base64.RawURLEncoding.EncodeToString(id))
+}
+
+func (c *call) putConnector() (answer, error) {
+	id, err := c.connectorID("[connector_id] cannot be [null] or [\"\"].")
+	if err != nil {
+		return answer{}, err
+	}
+	if !storable(id) || len(id) > maxID {
+		return answer{}, invalid("id [" + id + "] is too long or cannot be stored, must be UTF-8 without NUL and no longer than 512 bytes")
+	}
+	return c.makeConnector(id)
+}
+
+// maxID is what Elasticsearch allows as the id of a document.
+const maxID = 512
+
+// connectorID is the id in the path; an empty one is refused in the words of the endpoint.
+func (c *call) connectorID(empty string) (string, error) {
+	id := c.vars["connector_id"]
+	if id == "" {
+		return "", invalid(empty)
+	}
+	return id, nil
+}
+
+// makeConnector puts a new document in the place of whatever there was.
+func (c *call) makeConnector(id string) (answer, error) {
+	given, err := putParser.read(c, false)
+	if err != nil {
+		return answer{}, err
+	}
+	if err := checkPut(given); err != nil {
+		return answer{}, err
+	}
+	result := "created"
+	_, err = c.api.o.Catalog.Make(c.ctx(), Name, id, func(tx syncline.Tx, p *syncline.Pipeline) error {
+		before := &connector{id: id, p: p}
+		result = "created"
+		name := id
+		if p.Version > 0 {
+			result, name = "updated", p.Name
+			if before, err = document(p); err != nil {
+				return err
+			}
+		}
+		if err := c.may(name); err != nil {
+			return err
+		}
+		now, err := tx.Now()
+		if err != nil {
+			return err
+		}
+		_, _, err = c.api.keep(tx, before, putDocument(given, jobTime(now)))
+		return err
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	status := http.StatusOK
+	if result == "created" {
+		status = http.StatusCreated
+	}
+	return answer{status: status, body: map[string]any{"id": id, "result": result}}, nil
+}
+
+func putDocument(given map[string]*value, now string) map[string]any {
+	doc := newDocument(now)
+	for name, v := range given {
+		if !v.isNull() {
+			doc[name] = v.as(putParser.kindOf(name))
+		}
+	}
+	if doc["is_native"] == true {
+		doc["status"] = "needs_configuration"
+	}
+	return doc
+}
+
+func checkPut(given map[string]*value) error {
+	index := given["index_name"]
+	if index == nil || index.isNull() {
+		return nil
+	}
+	var found []string
+	if why := illegalIndex(index.text); why != "" {
+		found = append(found, why)
+	}
+	if native := given["is_native"]; native != nil && native.text == "true" && !managed(index.text) {
+		found = append(found, "Index ["+index.text+"] is invalid. Index attached to an Elastic-managed connector must start with the prefix: ["+managedPrefix+"]")
+	}
+	return invalid(found...)
+}
+
+func (c *call) getConnector() (answer, error) {
+	id, err := c.connectorID("connector_id missing")
+	if err != nil {
+		return answer{}, err
+	}
+	deletedToo, err := c.flag("include_deleted")
+	if err != nil {
+		return answer{}, err
+	}
+	find := c.live
+	if deletedToo {
+		find = c.connector
+	}
+	k, err := find(id)
+	if err != nil {
+		return answer{}, err
+	}
+	return ok(c.show(k)), nil
+}
+
+// bookkeeping are members that nothing follows from that the ledger runs.
+var bookkeeping = []string{
+	"api_key_id", "api_key_secret_id", "custom_scheduling", "description", "language", "last_access_control_sync_error",
+	"last_access_control_sync_scheduled_at", "last_access_control_sync_status", "last_deleted_document_count",
+	"last_incremental_sync_scheduled_at", "last_indexed_document_count", "last_seen", "last_sync_error",
+	"last_sync_scheduled_at", "last_sync_status", "last_synced", "name", "sync_cursor", "sync_now",
+}
+
+// defines reports whether a change may change the pipeline's definition.
+func defines(before, after map[string]any) bool {
+	strip := func(doc map[string]any) map[string]any {
+		rest := maps.Clone(doc)
+		maps.DeleteFunc(rest, func(name string, _ any) bool { return slices.Contains(bookkeeping, name) })
+		return rest
+	}
+	was, err := encoded(strip(before))
+	is, other := encoded(strip(after))
+	return err != nil || other != nil || was != is
+}

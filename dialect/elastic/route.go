@@ -18,7 +18,10 @@ type route struct {
 	method string
 	path   string
 	query  []string // parameters it knows beside those that all know
+	// may is what the caller must be allowed to do; handlers ask it of the pipeline they
+	// find. "": the handler asks for itself.
 	may    auth.Action
+	worker bool // a worker may do it too, at a connector of its scope
 	handle func(c *call) (answer, error)
 }
 
@@ -36,11 +39,12 @@ func ok(body any) answer { return answer{status: http.StatusOK, body: body} }
 
 // call is one request on its way.
 type call struct {
-	api  *API
-	w    http.ResponseWriter
-	r    *http.Request
-	path string            // as it came, escaped, without prefix
-	vars map[string]string // the path's segments by their names
+	api   *API
+	w     http.ResponseWriter
+	r     *http.Request
+	path  string            // as it came, escaped, without prefix
+	vars  map[string]string // the path's segments by their names
+	route route
 }
 
 func (c *call) ctx() context.Context { return c.r.Context() }
@@ -60,7 +64,10 @@ func (c *call) dispatch() (answer, error) {
 			allowed = append(allowed, rt.method)
 			continue
 		}
-		c.vars = vars
+		c.vars, c.route = vars, rt
+		if err := c.role(); err != nil {
+			return answer{}, err
+		}
 		if err := c.knows(rt.query); err != nil {
 			return answer{}, err
 		}
@@ -70,6 +77,28 @@ func (c *call) dispatch() (answer, error) {
 		return c.wrongMethod(allowed)
 	}
 	return c.elsewhere()
+}
+
+// role refuses who may not do what the endpoint does to any pipeline, before anything is
+// said about the request.
+func (c *call) role() error {
+	if c.route.may == "" {
+		return nil
+	}
+	who := c.who()
+	who.Scope = nil
+	return c.allowed(who, "")
+}
+
+// may reports whether the caller may do what the endpoint does to the pipeline of a name.
+func (c *call) may(pipeline string) error { return c.allowed(c.who(), pipeline) }
+
+func (c *call) allowed(who auth.Principal, pipeline string) error {
+	err := who.May(c.route.may, pipeline)
+	if err != nil && c.route.worker && who.May(auth.Work, pipeline) == nil {
+		return nil
+	}
+	return err
 }
 
 // match holds a path against a route's, segment by segment. A trailing slash means the
