@@ -42,6 +42,11 @@ type Options struct {
 	// processes of a ledger must agree. It is there for tests, which cannot wait so long.
 	Lease time.Duration
 
+	// NoLoopback keeps pipelines' connections from this machine itself: for a server that
+	// others reach, unless its configuration says allow_private. Link-local addresses and
+	// clouds' metadata are kept from every process.
+	NoLoopback bool
+
 	Server  bool   // keeps the ledger as long as it runs; a second one is refused
 	Command string // what others read of this process: "syncline sync"
 
@@ -89,7 +94,7 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	if a.box, err = secret.Load(filepath.Join(dir, "master.key"), os.Getenv(secret.Env)); err != nil {
 		return nil, keyError(err)
 	}
-	a.env = source.Env{Dial: newDialer().DialContext, Now: time.Now, Log: a.log}
+	a.env = source.Env{Dial: guardedDial(o), Now: time.Now, Log: a.log}
 	a.kinds = builtin.Registry(transfer.Options{Env: a.env, Memory: rows.NewBudget(inFlight)})
 	a.transport = newTransport(a.dial)
 	a.client = client.New(a.transport, "http://syncline"+native.Base)

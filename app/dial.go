@@ -1,11 +1,16 @@
 package app
 
 import (
+	"context"
+	"errors"
 	"net"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/synclinehq/syncline"
+	"github.com/synclinehq/syncline/netguard"
 )
 
 // silence is how long a peer may leave what was sent to it unacknowledged, or an idle
@@ -14,7 +19,24 @@ import (
 // as the system's own patience lasts: a quarter of an hour.
 const silence = 30 * time.Second
 
-// newDialer opens the connections of sources and destinations.
+// guardedDial opens the connections of sources and destinations, which are databases and
+// search servers: private networks are where those are.
+func guardedDial(o Options) func(ctx context.Context, network, address string) (net.Conn, error) {
+	reach := netguard.Loopback
+	if o.NoLoopback {
+		reach = netguard.Private
+	}
+	dial := reach.Guard(newDialer())
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if r, ok := errors.AsType[*netguard.Refused](err); ok {
+			return nil, syncline.Errorf(syncline.PermissionDenied, "%w", r).Of(syncline.ClassConfig).Because("address_refused").Try("%s", r.Hint)
+		}
+		return conn, err
+	}
+}
+
+// newDialer bounds how long a connection may be without an answer.
 func newDialer() *net.Dialer {
 	const questions = 3
 	return &net.Dialer{

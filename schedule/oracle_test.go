@@ -96,18 +96,23 @@ type pattern struct {
 	starDOM, starDOW, repeats     bool
 }
 
-// oracle walks from minute to minute. A pattern that repeats is due when clocks show its
-// times; one that does not is due when they show them first, or jump over them.
+// oracle is when the pattern is due.
 func (p pattern) oracle(zone *time.Location, from, to time.Time) []time.Time {
+	return walk(p.names, p.repeats, zone, from, to)
+}
+
+// walk goes from minute to minute. A pattern that repeats is due when clocks show its
+// times; one that does not is due when they show them first, or jump over them.
+func walk(names func(time.Time) bool, repeats bool, zone *time.Location, from, to time.Time) []time.Time {
 	var due []time.Time
 	seen := map[time.Time]bool{}
 	at := from.Add(-6 * time.Hour).Truncate(time.Minute) // so that an overlap at the start is known
 	before := showing(at.Add(-time.Minute), zone)
 	for ; !at.After(to); at = at.Add(time.Minute) {
 		now := showing(at, zone)
-		fires := p.names(now) && (p.repeats || !seen[now])
-		for skipped := before.Add(time.Minute); !p.repeats && skipped.Before(now); skipped = skipped.Add(time.Minute) {
-			fires = fires || p.names(skipped) && !seen[skipped]
+		fires := names(now) && (repeats || !seen[now])
+		for skipped := before.Add(time.Minute); !repeats && skipped.Before(now); skipped = skipped.Add(time.Minute) {
+			fires = fires || names(skipped) && !seen[skipped]
 			seen[skipped] = true
 		}
 		seen[now] = true
@@ -143,8 +148,8 @@ func drawPattern(t *rapid.T) pattern {
 	texts[0], p.minute = drawField(t, "minute", 0, 59, nil)
 	texts[1], p.hour = drawField(t, "hour", 0, 23, nil)
 	texts[2], p.dom = drawField(t, "dom", 1, 31, nil)
-	texts[3], p.month = drawField(t, "month", 1, 12, strings.Fields("JAN feb Mar apr may jun jul aug sep oct nov dec"))
-	texts[4], p.dow = drawField(t, "dow", 0, 6, strings.Fields("sun Mon TUE wed thu fri sat"))
+	texts[3], p.month = drawField(t, "month", 1, 12, monthNames)
+	texts[4], p.dow = drawField(t, "dow", 0, 6, dayNames)
 	p.text = strings.Join(texts[:], " ")
 	p.starDOM, p.starDOW = strings.HasPrefix(texts[2], "*"), strings.HasPrefix(texts[4], "*")
 	p.repeats = strings.ContainsAny(texts[1], "*/")

@@ -129,6 +129,11 @@ func (s Settings) connectError(err error) error {
 		out.Message = s.scrub(out.Message)
 		return out
 	}
+	if e, ok := errors.AsType[*syncline.Error](err); ok { // of the dialer, which refused
+		out := *e
+		out.Message = fmt.Sprintf("connect to %s: %s", s.Where(), e.Message)
+		return &out
+	}
 	out := wrap(syncline.Unavailable, err, "connect to %s: %s", s.Where(), s.scrub(cause(err))).Of(syncline.ClassNetwork)
 	return out.Again().Try("check that host and port are right and the server is running and reachable from here")
 }
