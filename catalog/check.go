@@ -57,6 +57,7 @@ func (c *Catalog) prepare(d syncline.Definition) (prepared, []*syncline.Error) {
 	k.fill()
 	k.endpoint(registry.Source, &p.Source)
 	k.endpoint(registry.Destination, &p.Destination)
+	k.confined()
 	k.words()
 	k.numbers()
 	k.entities()
@@ -153,7 +154,7 @@ func (k *checker) schedules() {
 		if err := schedule.Check(*s); err != nil {
 			k.add(field, err)
 		}
-		word(k, field+".mode", s.Mode, "", syncline.ModeFull, syncline.ModeIncremental)
+		word(k, field+".mode", s.Mode, "", syncline.ModeFull, syncline.ModeIncremental, syncline.ModeAccessControl)
 		s.Misfire = cmp.Or(s.Misfire, syncline.MisfireLatest)
 		word(k, field+".misfire", s.Misfire, syncline.MisfireLatest, syncline.MisfireNone)
 		s.ID = cmp.Or(s.ID, scheduleID(*s))

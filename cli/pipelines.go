@@ -111,7 +111,7 @@ func (c *command) started(cmd *cobra.Command, s client.Started, wait bool) error
 	}
 	return c.draw(s.Run, func() {
 		c.say("run %s of %s %s", tail(s.Run.ID), plain(s.Run.Pipeline), s.How)
-		if others {
+		if others || s.Run.Owner == syncline.OwnerExternal {
 			c.say("  next: syncline runs watch %s", tail(s.Run.ID))
 			return
 		}

@@ -85,6 +85,8 @@ func word(r client.Run) string {
 		return "canceling"
 	case r.State == syncline.StateRunning && !r.Facts.HoldAskedAt.IsZero():
 		return "holding"
+	case r.State == syncline.StateRunning && stale(r, time.Now()):
+		return "running (stale)"
 	case r.State == syncline.StatePending && r.Waiting:
 		return "pending (queued)"
 	case r.State == syncline.StatePending && len(r.Attempts) > 0:
@@ -97,6 +99,12 @@ func word(r client.Run) string {
 		return fmt.Sprintf("succeeded (%s)", plural(r.Facts.Rejects, "reject"))
 	}
 	return string(r.State)
+}
+
+// stale reports whether the outside worker that holds a run has been silent for so long
+// that it may be dead.
+func stale(r client.Run, now time.Time) bool {
+	return r.Lease != nil && !r.Lease.StaleAt.IsZero() && now.After(r.Lease.StaleAt)
 }
 
 func clip(s string, n int) string {

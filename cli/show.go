@@ -51,8 +51,11 @@ func (c *command) facts(r client.Run, now time.Time) {
 	if r.Why != "" {
 		c.say("why       %s", plain(r.Why))
 	}
+	if text := standing(r); text != "" && r.Owner == syncline.OwnerExternal {
+		c.say("stands    %s", text)
+	}
 	if r.Lease != nil {
-		c.say("held by   %s, last seen %s ago", r.Lease.Worker, took(max(0, now.Sub(r.Lease.SeenAt))))
+		c.say("held by   %s", holder(r, now))
 	}
 	if f := r.Facts; !f.CancelAskedAt.IsZero() {
 		c.say("cancel    asked at %s %s", clock(f.CancelAskedAt, now), plain(f.CancelReason))
@@ -66,6 +69,20 @@ func (c *command) facts(r client.Run, now time.Time) {
 	if r.State == syncline.StatePending && r.NotBefore.After(now) {
 		c.say("due       %s", clock(r.NotBefore, now))
 	}
+}
+
+// holder says who holds a run, and what becomes of it when nothing more is heard of an
+// outside worker.
+func holder(r client.Run, now time.Time) string {
+	text := fmt.Sprintf("%s, last seen %s ago", plain(r.Lease.Worker), took(max(0, now.Sub(r.Lease.SeenAt))))
+	if r.Owner != syncline.OwnerExternal {
+		return text
+	}
+	text += ", an outside worker"
+	if stale(r, now) {
+		text += fmt.Sprintf("; without another sign of life the run ends in %s", took(max(0, r.Lease.ExpiresAt.Sub(now))))
+	}
+	return text
 }
 
 func (c *command) attempts(r client.Run, now time.Time) {

@@ -193,7 +193,7 @@ func (c *command) follow(ctx context.Context, id string) (client.Run, error) {
 			return r, err
 		}
 		v.show(r)
-		if r.State.Final() || r.State == syncline.StateSuspended && r.Wait != syncline.WaitShutdown {
+		if r.State.Final() || r.State == syncline.StateSuspended && r.Wait != syncline.WaitShutdown && r.Wait != syncline.WaitExternal {
 			return r, nil
 		}
 	}

@@ -262,6 +262,10 @@ func standing(r client.Run) string {
 		return "waits behind another run of its pipeline"
 	case r.State == syncline.StateSuspended && r.Wait == syncline.WaitShutdown:
 		return "its worker stopped; it goes on when another one claims it"
+	case r.State == syncline.StateSuspended && r.Wait == syncline.WaitExternal:
+		return "its outside worker laid it down; it goes on when one claims it again"
+	case r.State == syncline.StatePending && r.Owner == syncline.OwnerExternal:
+		return "waits for an outside worker to claim it"
 	}
 	return ""
 }

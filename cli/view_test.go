@@ -134,3 +134,42 @@ func TestAwait(t *testing.T) {
 		t.Errorf("%+v", err)
 	}
 }
+
+// TestAnOutsideWorkersRunIsTold: who would have to move, and for how long nothing has.
+func TestAnOutsideWorkersRunIsTold(t *testing.T) {
+	now := time.Now()
+	held := func(silent time.Duration) *client.Lease {
+		seen := now.Add(-silent)
+		return &client.Lease{Worker: "shop-7", SeenAt: seen, StaleAt: seen.Add(time.Minute), ExpiresAt: seen.Add(5 * time.Minute)}
+	}
+	tests := map[string]struct {
+		run  client.Run
+		word string
+		want []string
+		not  string
+	}{
+		"nobody has claimed it": {client.Run{State: syncline.StatePending}, "pending", []string{"stands    waits for an outside worker"}, "held by"},
+		"heard of":              {client.Run{State: syncline.StateRunning, Lease: held(9 * time.Second)}, "running", []string{"held by   shop-7, last seen 9.0 s ago, an outside worker"}, "the run ends in"},
+		"silent":                {client.Run{State: syncline.StateRunning, Lease: held(90 * time.Second)}, "running (stale)", []string{"last seen 1m30s ago", "without another sign of life the run ends in 3m30s"}, ""},
+		"laid down":             {client.Run{State: syncline.StateSuspended, Wait: syncline.WaitExternal}, "suspended (external)", []string{"its outside worker laid it down"}, "held by"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			c := &command{IO: IO{Out: &out}}
+			test.run.Owner = syncline.OwnerExternal
+			c.facts(test.run, now)
+			if got := word(test.run); got != test.word {
+				t.Errorf("it is %q, not %q", got, test.word)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(out.String(), want) {
+					t.Errorf("no %q in\n%s", want, out.String())
+				}
+			}
+			if test.not != "" && strings.Contains(out.String(), test.not) {
+				t.Errorf("%q in\n%s", test.not, out.String())
+			}
+		})
+	}
+}

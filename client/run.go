@@ -21,6 +21,7 @@ type Run struct {
 	Facts      syncline.Facts     `json:"facts"`
 	Wait       syncline.Wait      `json:"wait"`          // "" unless suspended
 	Why        string             `json:"why,omitempty"` // why a skipped run did not run
+	Owner      syncline.Owner     `json:"owner"`         // who executes it: the engine, or an outside worker
 	Origin     syncline.Origin    `json:"origin"`
 	Mode       syncline.Mode      `json:"mode,omitempty"`
 	Load       string             `json:"load"`
@@ -67,6 +68,8 @@ type Lease struct {
 	Session   string    `json:"session"`
 	SeenAt    time.Time `json:"seen_at"`
 	ExpiresAt time.Time `json:"expires_at"`
+	// StaleAt is when a silence of an outside worker begins to look like its end.
+	StaleAt time.Time `json:"stale_at,omitzero"`
 }
 
 // Order asks for a run of a pipeline.

@@ -41,6 +41,10 @@ func (w *Worker) plan(h *holding, d syncline.Definition) ([]*syncline.Task, erro
 	if len(h.grant.Tasks) > 0 {
 		return h.grant.Tasks, nil
 	}
+	if h.grant.Run.Mode == syncline.ModeAccessControl {
+		return nil, syncline.Errorf(syncline.Unimplemented, "no source reads yet who may see what: there is nothing an access control sync could do").
+			Of(syncline.ClassConfig).Try("turn its schedule off, or leave it to an outside worker")
+	}
 	kind, ok := w.o.Tasks(planner)
 	if !ok {
 		return nil, syncline.Errorf(syncline.Internal, "this build has no task kind %q", planner)

@@ -161,6 +161,20 @@ func TestRunToItsEnd(t *testing.T) {
 	}
 }
 
+// TestNobodyReadsAccess: a run that is to read who may see what says that no source can,
+// and touches nothing.
+func TestNobodyReadsAccess(t *testing.T) {
+	b := newBench(t, func(context.Context, *task.Call) error { return errors.New("touched") }, "a")
+	r, _, err := b.Start(t.Context(), ledger.Order{PipelineID: b.p.ID, Mode: syncline.ModeAccessControl})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := b.until(r.ID, "failure", is(syncline.StateFailed))
+	if e := d.Run.Error; e == nil || e.Code != syncline.Unimplemented || !strings.Contains(e.Message, "no source reads yet") || len(d.Tasks) > 0 {
+		t.Errorf("%+v, tasks %v", d.Run.Error, d.Tasks)
+	}
+}
+
 // TestProgressShows: what a task reports is in the ledger while it runs.
 func TestProgressShows(t *testing.T) {
 	b := newBench(t, waits, "a")

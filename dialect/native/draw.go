@@ -11,7 +11,7 @@ func drawRun(d ledger.Detail, messages []syncline.Message) client.Run {
 	r := d.Run
 	out := client.Run{
 		ID: r.ID, Pipeline: r.Pipeline, PipelineID: r.PipelineID, Revision: r.Revision,
-		State: r.State, Facts: r.Facts, Wait: r.Wait, Why: r.Why, Origin: r.Origin, Mode: r.Mode, Load: r.Load,
+		State: r.State, Facts: r.Facts, Wait: r.Wait, Why: r.Why, Owner: r.Owner, Origin: r.Origin, Mode: r.Mode, Load: r.Load,
 		Tries: r.Tries, MaxTries: r.Max, Worker: r.Worker,
 		CreatedAt: r.CreatedAt, Due: r.Due, NotBefore: r.NotBefore, StartedAt: r.StartedAt, EndedAt: r.EndedAt, UpdatedAt: r.UpdatedAt,
 		Attempts: list(r.Attempts), Tasks: []client.Task{}, Error: r.Error, Messages: list(messages),
@@ -23,11 +23,19 @@ func drawRun(d ledger.Detail, messages []syncline.Message) client.Run {
 	}
 	for _, l := range d.Leases {
 		if l.Part == "" {
-			out.Lease = &client.Lease{Worker: l.Worker, Session: l.Session, SeenAt: l.SeenAt, ExpiresAt: l.ExpiresAt}
+			out.Lease = drawLease(r.Owner, l)
 		}
 	}
 	if n := len(out.Attempts); n > 0 && out.Attempts[n-1].EndedAt.IsZero() {
 		out.Attempts[n-1].Read = attempted(d.Tasks)
+	}
+	return out
+}
+
+func drawLease(owner syncline.Owner, l syncline.Lease) *client.Lease {
+	out := &client.Lease{Worker: l.Worker, Session: l.Session, SeenAt: l.SeenAt, ExpiresAt: l.ExpiresAt}
+	if owner == syncline.OwnerExternal {
+		out.StaleAt = l.SeenAt.Add(ledger.Stale)
 	}
 	return out
 }
