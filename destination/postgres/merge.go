@@ -116,37 +116,49 @@ func (l *lane) swallowed(staged, written int64) error {
 		Of(syncline.ClassDestination).Because("unbalanced").Try("a trigger or rule of the table, or another session, changes what is written: look at \\d %s", l.w.name.text())
 }
 
-// upsertSQL is one statement, so that all of it sees one state of the target. Rows that
-// are the same already are counted by a join, not locked and not written; the comparison
-// is that of the bytes, which every type has and which tells 1.0 from 1.00. What was
-// inserted and what updated is the database's own word.
+// upsertSQL is one statement, so that all of it sees one state of the target. Each row is
+// looked up once, and one that changes is then updated where it was found: ON CONFLICT would
+// look it up and lock it again, and is left to what is new and to what another session moves
+// or removes meanwhile. Rows that are the same already are neither locked nor written; the
+// comparison is that of the bytes, which every type has and which tells 1.0 from 1.00. What
+// was inserted and what updated is the database's own word. "not in" is hashed whatever the
+// planner believes of a table without statistics; a join could become a loop in a loop.
 const upsertSQL = `
 with staged as (select distinct on ({key}) * from {private} where {n} between $1 and $2 order by {key}, {n} desc),
-old as (select {s.key}, s.{n}, record_image_eq({t.image}, {s.image}) as {del}
-	from staged s join {target} t on {match} where not s.{del}),
-gone as (delete from {target} t using staged s where s.{del} and {match} returning 1),
-put as (insert into {target} as t ({columns}) {overriding} select {s.columns} from staged s
-	where not s.{del} and not exists (select from old where old.{del} and old.{n} = s.{n}) order by {s.key}
+met as materialized (select s.*, t.ctid as {at}, coalesce(record_image_eq({t.image}, {s.image}), false) as {same}
+	from staged s left join {target} t on {match}),
+gone as (delete from {target} t using met s where s.{del} and {match} returning 1),
+changed as ({changed}),
+put as (insert into {target} as t ({columns}) {overriding} select {s.columns} from met s
+	where not s.{del} and not s.{same} and s.{n} not in (select n from changed) order by {s.key}
 	on conflict ({key}) {update} returning {fresh} as fresh)
-select (select count(*) from {private} where {n} between $1 and $2), (select count(*) from staged), (select count(*) from staged s where s.{del}),
-	(select count(*) from gone), (select count(*) from old where {del}), count(*) filter (where fresh), count(*) filter (where not fresh) from put`
+select (select count(*) from {private} where {n} between $1 and $2), count(*), count(*) filter (where s.{del}), (select count(*) from gone),
+	count(*) filter (where s.{same} and not s.{del}), (select count(*) from put where fresh),
+	(select count(*) from changed) + (select count(*) from put where not fresh) from met s`
+
+const changedSQL = `update {target} t set {set} from met s
+	where not s.{del} and not s.{same} and t.ctid = s.{at} and {match} returning s.{n} as n`
 
 func (l *lane) upsertStatement() string {
 	s := l.w.shape
-	update := "do nothing"
-	if set := s.settable(); len(set) > 0 {
-		update = "do update set " + assign("excluded", set) + " where not record_image_eq(" + image("t.", set) + ", " + image("excluded.", set) + ")"
+	own := s.free("_syncline_at", "_syncline_same")
+	update, changed := "do nothing", "select s.{n} as n from met s where false"
+	set := s.settable()
+	if len(set) > 0 {
+		update = "do update set " + assign("excluded", set)
+		changed = changedSQL
 	}
 	fresh := "(t.xmax = 0)"
 	if l.w.partitioned { // which does not show system columns
-		fresh = "not exists (select from old s where " + pairs(s.key, "t.%s = s.%[1]s", " and ") + ")"
+		fresh = "not exists (select from met s where s.{at} is not null and {match})"
 	}
+	statement := strings.NewReplacer("{changed}", changed, "{fresh}", fresh).Replace(upsertSQL)
 	return strings.NewReplacer(
-		"{private}", private, "{target}", l.w.name.quoted(), "{n}", quote(l.marks[0]), "{del}", quote(l.marks[1]),
+		"{private}", private, "{target}", l.w.name.quoted(), "{n}", quote(l.marks[0]), "{del}", quote(l.marks[1]), "{at}", quote(own[0]), "{same}", quote(own[1]),
 		"{key}", list("", s.key), "{s.key}", list("s.", s.key), "{match}", pairs(s.key, "t.%s = s.%[1]s", " and "),
 		"{columns}", list("", s.names()), "{s.columns}", list("s.", s.names()), "{t.image}", image("t.", s.columns), "{s.image}", image("s.", s.columns),
-		"{overriding}", overriding, "{update}", update, "{fresh}", fresh,
-	).Replace(upsertSQL)
+		"{overriding}", overriding, "{set}", assign("s", set), "{update}", update,
+	).Replace(statement)
 }
 
 // pairs draws a format for each name, quoted.

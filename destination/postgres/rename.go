@@ -28,8 +28,9 @@ func (p *publishing) keys(o *old) (k keys) {
 	case o == nil || !o.keyed(key) && !o.table.primary:
 		k.first = append(k.first, p.uniqueIndex("p"))
 		k.last = append(k.last, p.constraint(p.interim("p", 0), "primary key", "key"))
-	case !o.keyed(key):
-		k.first = append(k.first, p.uniqueIndex("u"), building{sql: "drop index " + p.interim("u", 0).quoted()})
+	case !o.keyed(key) || o.oddly(key):
+		k.first = append(k.first, p.uniqueIndex("u"))
+		k.last = append(k.last, building{sql: "drop index " + p.interim("u", 0).quoted()})
 	}
 	if o != nil {
 		p.carry(o, &k)
@@ -71,9 +72,9 @@ func (p *publishing) carry(o *old, k *keys) {
 		if kind, columns, ok := c.plain(); ok {
 			put(c, p.index("create unique index ", n, "btree "+columns, what))
 			k.last = append(k.last, p.constraint(n, kind, what))
-		} else { // waits until the survey is done, which is right, only slower
-			put(c, building{"alter table " + p.stage.quoted() + " add constraint " + quote(n.table) + " " + c.def, what})
+			continue
 		}
+		k.last = append(k.last, building{"alter table " + p.stage.quoted() + " add constraint " + quote(n.table) + " " + c.def, what})
 	}
 	for i, x := range o.indexes {
 		verb := "create index "
@@ -100,6 +101,12 @@ func (p *publishing) loosened(o *old) []building {
 func (o *old) keyed(key []string) bool {
 	is := func(d definition) bool { return d.keys(key) }
 	return slices.ContainsFunc(o.constraints, is) || slices.ContainsFunc(o.indexes, is)
+}
+
+// oddly reports whether it is a constraint that is built last which keeps the key unique.
+func (o *old) oddly(key []string) bool {
+	return !slices.ContainsFunc(o.indexes, func(d definition) bool { return d.keys(key) }) &&
+		!slices.ContainsFunc(o.constraints, func(d definition) bool { _, _, plain := d.plain(); return plain && d.keys(key) })
 }
 
 // rename gives the stage the target's name, and its parts the names of the old table's.

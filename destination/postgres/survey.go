@@ -59,15 +59,26 @@ func (p *publishing) beside(ctx context.Context, sql string, args []any, over ..
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		defer shut(conn)
-		v, err = ask(ctx, tx, sql, args)
+		if v, err = ask(ctx, tx, sql, args); err == nil {
+			err = tx.Commit(ctx) // lets go of the stage
+		}
 	}()
 	return func(stop bool) (survey, error) {
+		defer shut(conn)
 		defer cancel()
 		if stop {
 			cancel()
 		}
-		<-done
+		if <-done; err == nil {
+			err = flush(ctx, conn)
+		}
 		return v, err
 	}, nil
+}
+
+// flush commits with a transaction number, which brings all of the log so far to the disk,
+// that of the keys too: the commit that readers wait for has little left to write then.
+func flush(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, "select txid_current()")
+	return err
 }

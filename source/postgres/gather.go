@@ -27,9 +27,10 @@ func (g records) take(b *rows.Batch) {
 	b.Record, b.Release = g.Take()
 }
 
-// spareChunks is how many batches' memory is kept for the next ones: as many as are in
-// flight between a reader and a writer.
-const spareChunks = 3
+// spareChunks is how many batches' memory a source keeps for the next ones, whichever part
+// they are of: as many as are in flight between two readers and their writers. Memory that
+// every part took anew and left to the collector would count twice.
+const spareChunks = 6
 
 // chunks gathers tuples as they came.
 type chunks struct {
@@ -38,7 +39,7 @@ type chunks struct {
 	free chan []byte
 }
 
-func newChunks() *chunks { return &chunks{free: make(chan []byte, spareChunks)} }
+func newSpare() chan []byte { return make(chan []byte, spareChunks) }
 
 func (g *chunks) append(tuple []byte) error {
 	if g.buf == nil {

@@ -48,6 +48,8 @@ type Source struct {
 	mu   sync.Mutex // guards meta: one question at a time
 	meta *pgx.Conn  // for the catalog and for planning; in no transaction between two questions
 
+	spare chan []byte // memory for batches of tuples as they came
+
 	holding sync.Mutex
 	holders map[string]*holder // of snapshots, by entity
 }
@@ -63,7 +65,7 @@ var (
 var errClosed = errors.New("the source was closed")
 
 func open(ctx context.Context, env source.Env, settings json.RawMessage) (source.Source, error) {
-	s := &Source{dial: env.Dial, log: env.Log, holders: map[string]*holder{}}
+	s := &Source{dial: env.Dial, log: env.Log, spare: newSpare(), holders: map[string]*holder{}}
 	if err := described.Decode(settings, &s.settings); err != nil {
 		return nil, err
 	}

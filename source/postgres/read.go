@@ -157,7 +157,7 @@ func (r *reader) prepare(b bounds, at place) (err error) {
 	}
 	r.gather = records{r.decoder}
 	if r.query.Format == rows.PGCopy {
-		r.gather = newChunks()
+		r.gather = &chunks{free: r.source.spare}
 	}
 	return nil
 }

@@ -36,17 +36,14 @@ func (s *Store) Report(ctx context.Context, reports []syncline.TaskReport, ttl t
 	return answers, err
 }
 
-// Rows are locked in the order of their key, so that two beats cannot deadlock, and the
-// clock is read when all of them are: one that had to wait is still extended in full.
-const extendLeases = `with
-	mine as materialized (
-		select l.run_id, l.part from {leases} l join unnest($1::text[], $2::text[], $3::bigint[]) u(run_id, part, token)
-			on l.run_id = u.run_id and l.part = u.part and l.token = u.token
-		order by l.run_id, l.part for update of l),
-	now as materialized (
-		select (extract(epoch from clock_timestamp()) * 1000000)::bigint as us from (select count(*) from mine) locked)
-	update {leases} l set seen_at = now.us, expires_at = now.us + $4::bigint
-	from mine, now where l.run_id = mine.run_id and l.part = mine.part
+// Two beats of the same leases meet in the order of their keys, which is that of the
+// statement's own list; if the planner takes another way and they deadlock, the session
+// tries again. The clock is read for each row when it is ours: one that had to wait is
+// still extended in full.
+const extendLeases = `update {leases} l
+	set seen_at = (date_part('epoch', clock_timestamp()) * 1000000)::bigint, expires_at = (date_part('epoch', clock_timestamp()) * 1000000)::bigint + $4::bigint
+	from (select * from unnest($1::text[], $2::text[], $3::bigint[]) u(run_id, part, token) order by run_id, part) u
+	where l.run_id = u.run_id and l.part = u.part and l.token = u.token
 	returning l.run_id, l.part, l.token, l.ask`
 
 func extend(ses *session, held []syncline.Hold, ttl time.Duration) (sqlstore.Held, error) {

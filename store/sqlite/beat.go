@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/synclinehq/syncline"
@@ -41,23 +42,33 @@ func (d *DB) Report(ctx context.Context, reports []syncline.TaskReport, ttl time
 	return answers, err
 }
 
+// The leases come as one list, since ten thousand statements take three times as long as
+// one with ten thousand rows.
+const extendLeases = `update {leases} set seen_at = $1, expires_at = $2
+	from (select value ->> 0 as run_id, value ->> 1 as part, value ->> 2 as token from json_each($3)) u
+	where {leases}.run_id = u.run_id and {leases}.part = u.part and {leases}.token = u.token
+	returning run_id, part, token, ask`
+
 func (d *DB) extend(s *session, held []syncline.Hold, ttl time.Duration) (sqlstore.Held, error) {
 	now, err := d.now()
 	if err != nil {
 		return nil, err
 	}
-	good := sqlstore.Held{}
-	for _, h := range held {
-		err := s.Query(func(scan sqlstore.Scan) error {
-			var ask syncline.Ask
-			err := scan(&ask)
-			good[h] = ask
-			return err
-		}, `update {leases} set seen_at = $1, expires_at = $2 where run_id = $3 and part = $4 and token = $5 returning ask`,
-			now.UnixMicro(), now.Add(ttl).UnixMicro(), h.Run, h.Part, h.Token)
-		if err != nil {
-			return nil, err
-		}
+	list := make([][3]any, len(held))
+	for i, h := range held {
+		list[i] = [3]any{h.Run, h.Part, h.Token}
 	}
-	return good, nil
+	doc, err := json.Marshal(list)
+	if err != nil {
+		return nil, err
+	}
+	good := sqlstore.Held{}
+	err = s.Query(func(scan sqlstore.Scan) error {
+		var h syncline.Hold
+		var ask syncline.Ask
+		err := scan(&h.Run, &h.Part, &h.Token, &ask)
+		good[h] = ask
+		return err
+	}, extendLeases, now.UnixMicro(), now.Add(ttl).UnixMicro(), string(doc))
+	return good, err
 }
