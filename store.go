@@ -118,10 +118,14 @@ type PipelineFilter struct {
 // RunFilter selects runs, newest first by (created_at, id).
 type RunFilter struct {
 	PipelineID   string
+	Pipelines    []string // any of these, by id; empty: all
 	States       []State
+	Aspects      []Aspect // any of these; empty: all
+	Modes        []Mode   // any of these; empty: all
 	ParentRun    string
 	BeforeAt     time.Time // page: older than (BeforeAt, BeforeID)
 	BeforeID     string
+	Offset       int  // page: passing over that many
 	Limit        int  // 0: 100; at most 1,000
 	UnfinishedIn bool // only runs that have not ended
 }
@@ -177,6 +181,8 @@ type PipelineTx interface {
 type RunTx interface {
 	Run(id string) (*Run, error)
 	Runs(f RunFilter) ([]*Run, error)
+	// CountRuns counts what Runs lists of all pages: BeforeAt, Offset and Limit do not count.
+	CountRuns(f RunFilter) (int64, error)
 	// RunsLike finds runs whose id begins or ends so, at most limit.
 	RunsLike(fragment string, limit int) ([]*Run, error)
 	// RunByDedupeKey finds the run that was started with this key.

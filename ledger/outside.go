@@ -53,11 +53,7 @@ func (l *Ledger) ClaimOutside(ctx context.Context, id string, o Outside) (out sy
 		if err != nil {
 			return err
 		}
-		out = *r
-		switch {
-		case r.Owner != syncline.OwnerExternal:
-			return syncline.Errorf(syncline.FailedPrecondition, "run %s is executed by Syncline itself: it is not for others to claim", r.ID).Because("state")
-		case r.State == syncline.StateRunning:
+		if out = *r; r.State == syncline.StateRunning && r.Facts.Tokenless {
 			return claimAgain(tx, r, o)
 		}
 		out, err = l.claimOutside(tx, r, o)
@@ -91,7 +87,7 @@ func (l *Ledger) claimOutside(tx syncline.Tx, r *syncline.Run, o Outside) (syncl
 		return *r, err
 	}
 	before := *r
-	if !r.State.Final() {
+	if !r.State.Final() && r.Owner == syncline.OwnerExternal {
 		if err := comeFirst(tx, r); err != nil {
 			return before, err
 		}
@@ -123,6 +119,9 @@ func comeFirst(tx syncline.Tx, r *syncline.Run) error {
 		return nil
 	}
 	head, err := tx.LaneHead(r.Lane)
+	if err == nil && head != nil {
+		head, err = tx.Run(head.ID) // locked: others may report on it
+	}
 	if err != nil {
 		return err
 	}
@@ -371,7 +370,7 @@ func (l *Ledger) Delete(ctx context.Context, id string) error {
 			return err
 		}
 		if !r.State.Final() {
-			if err := l.cancelNow(tx, *r); err != nil {
+			if err := l.cancelNow(tx, *r, "deleted"); err != nil {
 				return err
 			}
 		}
@@ -379,13 +378,25 @@ func (l *Ledger) Delete(ctx context.Context, id string) error {
 	})
 }
 
+// End cancels a run at once, over the head of a worker that is at it. One that has ended
+// stays as it is.
+func (l *Ledger) End(ctx context.Context, id, reason string) error {
+	return l.update(ctx, func(tx syncline.Tx) error {
+		r, err := tx.RunInLane(id)
+		if err != nil || r.State.Final() {
+			return err
+		}
+		return l.cancelNow(tx, *r, reason)
+	})
+}
+
 // cancelNow ends a run whatever its worker says.
-func (l *Ledger) cancelNow(tx syncline.Tx, r syncline.Run) error {
+func (l *Ledger) cancelNow(tx syncline.Tx, r syncline.Run, reason string) error {
 	now, err := tx.Now()
 	if err != nil {
 		return err
 	}
-	next, m := r, move{now: now, issue: now.UnixMicro(), reason: "deleted"}
+	next, m := r, move{now: now, issue: now.UnixMicro(), reason: reason}
 	for _, m.event = range []event{evRequestCancel, evForceCancel} {
 		if next.State.Final() {
 			break

@@ -80,6 +80,15 @@ func (l *Ledger) Runs(ctx context.Context, f syncline.RunFilter) (out []Detail, 
 	return out, err
 }
 
+// CountRuns counts the runs of all pages of Runs.
+func (l *Ledger) CountRuns(ctx context.Context, f syncline.RunFilter) (n int64, err error) {
+	err = l.view(ctx, func(tx syncline.Tx) error {
+		n, err = tx.CountRuns(f)
+		return err
+	})
+	return n, err
+}
+
 // Messages lists a run's log after a seq.
 func (l *Ledger) Messages(ctx context.Context, id string, after int64, limit int) (ms []syncline.Message, err error) {
 	err = l.view(ctx, func(tx syncline.Tx) error {

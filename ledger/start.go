@@ -56,8 +56,7 @@ func (l *Ledger) Start(ctx context.Context, o Order) (r syncline.Run, how How, e
 }
 
 func (l *Ledger) start(tx syncline.Tx, o Order) (syncline.Run, How, error) {
-	// Before the pipeline, as whoever ends a run does, which may then write the pipeline.
-	if err := tx.LockLane(contentLane(o.PipelineID)); err != nil {
+	if err := lockLanes(tx, o.PipelineID, o.Mode); err != nil {
 		return syncline.Run{}, "", err
 	}
 	p, err := tx.Pipeline(o.PipelineID)
@@ -218,12 +217,23 @@ func (l *Ledger) draft(p *syncline.Pipeline, o Order) syncline.Run {
 
 func contentLane(pipelineID string) string { return pipelineID + "/content" }
 
+func accessLane(pipelineID string) string { return pipelineID + "/access_control" }
+
+// lockLanes locks what a new run of a pipeline may be in, before the pipeline itself: as
+// whoever ends a run does, which may then write the pipeline.
+func lockLanes(tx syncline.Tx, pipelineID string, m syncline.Mode) error {
+	if err := tx.LockLane(contentLane(pipelineID)); err != nil || m != syncline.ModeAccessControl {
+		return err
+	}
+	return tx.LockLane(accessLane(pipelineID))
+}
+
 func lane(p *syncline.Pipeline, m syncline.Mode, run string) string {
 	switch {
 	case p.Definition.Overlap == syncline.OverlapAllow:
 		return run
 	case m == syncline.ModeAccessControl: // which moves no rows and is in nobody's way
-		return p.ID + "/access_control"
+		return accessLane(p.ID)
 	}
 	return contentLane(p.ID)
 }

@@ -66,7 +66,7 @@ func (l *Ledger) NearestSlot(ctx context.Context) (at time.Time, err error) {
 
 // fire uses all slots of one schedule that are due, and moves it on.
 func (l *Ledger) fire(tx syncline.Tx, row syncline.ScheduleRow, next Next, now time.Time) (int, error) {
-	if err := tx.LockLane(contentLane(row.PipelineID)); err != nil { // as start does
+	if err := lockLanes(tx, row.PipelineID, row.Schedule.Mode); err != nil {
 		return 0, err
 	}
 	p, err := tx.Pipeline(row.PipelineID)

@@ -122,6 +122,9 @@ func note(r syncline.Run) (syncline.Run, error) {
 func pending(r syncline.Run, m move) (syncline.Run, error) {
 	switch m.event {
 	case evClaim:
+		if !fits(r, m) {
+			return refuse(r, m)
+		}
 		if !r.Head {
 			return r, syncline.Errorf(syncline.FailedPrecondition, "run %s waits behind another run of its pipeline", r.ID)
 		}
@@ -140,10 +143,19 @@ func pending(r syncline.Run, m move) (syncline.Run, error) {
 	return refuse(r, m)
 }
 
+// fits reports whether a run is for a worker of this sort: those with tokens do the
+// engine's, those without all others.
+func fits(r syncline.Run, m move) bool { return m.outside == (r.Owner == syncline.OwnerExternal) }
+
+// laidDown: whoever did the run before has stopped, and another may go on.
+func laidDown(r syncline.Run) bool {
+	return r.Wait == syncline.WaitShutdown || r.Wait == syncline.WaitExternal
+}
+
 func suspended(r syncline.Run, m move) (syncline.Run, error) {
 	switch m.event {
 	case evClaim:
-		if r.Wait != syncline.WaitShutdown && (r.Wait != syncline.WaitExternal || !m.outside) || !r.Head {
+		if !laidDown(r) || !fits(r, m) || !r.Head {
 			return refuse(r, m)
 		}
 		return claim(r, m), nil // a graceful hand-over costs no try

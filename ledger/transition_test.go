@@ -44,7 +44,7 @@ var table = map[string]string{
 	"running request_hold":   "cancel?- =",
 	"running resume":         "hold?= -",
 
-	"suspended claim":          "shutdown?running -",
+	"suspended claim":          "shutdown?running laid?running -",
 	"suspended request_cancel": "canceled",
 	"suspended request_hold":   "=",
 	"suspended resume":         "mass_delete?- pending",
@@ -65,7 +65,7 @@ func expected(r syncline.Run, ev event) string {
 	facts := map[string]bool{
 		"cancel": !r.Facts.CancelAskedAt.IsZero(), "hold": !r.Facts.HoldAskedAt.IsZero(), "used": r.Tries >= r.Max,
 		"tokenless": r.Facts.Tokenless, "shutdown": r.Wait == syncline.WaitShutdown, "mass_delete": r.Wait == syncline.WaitMassDelete,
-		"external": r.Owner == syncline.OwnerExternal,
+		"external": r.Owner == syncline.OwnerExternal, "laid": r.Wait == syncline.WaitExternal,
 	}
 	for c := range strings.FieldsSeq(table[string(r.State)+" "+string(ev)]) {
 		fact, then, conditional := strings.Cut(c, "?")
@@ -85,7 +85,7 @@ func configurations() (out []syncline.Run) {
 	for _, s := range []syncline.State{"pending", "running", "suspended", "succeeded", "failed", "canceled", "skipped"} {
 		waits := []syncline.Wait{""}
 		if s == syncline.StateSuspended {
-			waits = []syncline.Wait{syncline.WaitHold, syncline.WaitShutdown, syncline.WaitMassDelete, syncline.WaitSchemaChange}
+			waits = []syncline.Wait{syncline.WaitHold, syncline.WaitShutdown, syncline.WaitMassDelete, syncline.WaitSchemaChange, syncline.WaitExternal}
 		}
 		for _, w := range waits {
 			for _, cancel := range both {
@@ -141,7 +141,9 @@ func TestTransitionTable(t *testing.T) {
 	for _, r := range configurations() {
 		for _, ev := range allEvents {
 			before := r
-			next, err := transition(r, sample(ev))
+			m := sample(ev)
+			m.outside = r.Owner == syncline.OwnerExternal
+			next, err := transition(r, m)
 			if !reflect.DeepEqual(before, r) {
 				t.Fatalf("%s on %+v changed its argument", ev, r)
 			}
@@ -163,6 +165,13 @@ func TestTransitionTable(t *testing.T) {
 					t.Errorf("%s of a run %s %s %+v: %s", ev, r.State, r.Wait, r.Facts, broken)
 				}
 			}
+		}
+	}
+	for _, r := range configurations() {
+		m := sample(evClaim)
+		m.outside = r.Owner == syncline.OwnerEngine
+		if next, err := transition(r, m); err == nil {
+			t.Errorf("a worker of the wrong sort claimed a run %s %s of %s: now %s", r.State, r.Wait, r.Owner, next.State)
 		}
 	}
 	t.Logf("%d accepted, %d refused", accepted, refused)
@@ -224,7 +233,8 @@ func TestStaleTokenRefused(t *testing.T) {
 // token that was ever handed out.
 func TestHistories(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		r := syncline.Run{ID: "r", State: syncline.StatePending, Head: true, Owner: syncline.OwnerEngine, Max: rapid.IntRange(1, 4).Draw(rt, "max")}
+		owner := rapid.SampledFrom([]syncline.Owner{syncline.OwnerEngine, syncline.OwnerExternal}).Draw(rt, "owner")
+		r := syncline.Run{ID: "r", State: syncline.StatePending, Head: true, Owner: owner, Max: rapid.IntRange(1, 4).Draw(rt, "max")}
 		tokens := []int64{0}
 		now, ends := t0, 0
 		for range rapid.IntRange(1, 60).Draw(rt, "steps") {
@@ -232,7 +242,8 @@ func TestHistories(t *testing.T) {
 			m := sample(rapid.SampledFrom(allEvents).Draw(rt, "event"))
 			m.now, m.issue = now, rapid.Int64Range(0, 50).Draw(rt, "issue") // also a clock that fell behind
 			m.token, m.moved = rapid.SampledFrom(tokens).Draw(rt, "token"), rapid.Bool().Draw(rt, "moved")
-			m.wait = rapid.SampledFrom([]syncline.Wait{syncline.WaitMassDelete, syncline.WaitSchemaChange}).Draw(rt, "wait")
+			m.wait = rapid.SampledFrom([]syncline.Wait{syncline.WaitMassDelete, syncline.WaitSchemaChange, syncline.WaitExternal}).Draw(rt, "wait")
+			m.outside = owner == syncline.OwnerExternal
 			if rapid.Bool().Draw(rt, "confirm") {
 				m.confirm = []syncline.Wait{syncline.WaitMassDelete}
 			}

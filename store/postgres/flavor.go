@@ -12,7 +12,7 @@ const schema = "syncline."
 var flavor = &sqlstore.Flavor{
 	Read:  words("", "", ""),
 	Write: words(" for update", " for update of ", " for update skip locked"),
-	Types: sqlstore.Words(schema, "{text}", `text collate "C"`, "{doc}", "text", "{keyed}", "",
+	Types: sqlstore.Words(schema, "{text}", `text collate "C"`, "{doc}", "text", "{keyed}", "", "{json}", "::json", "{index}", schema,
 		"{narrow}", "with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000)"),
 	List: func(all []string) any { return all },
 	// A lock that is kept in memory and ends with its transaction. Two lanes with one

@@ -230,7 +230,7 @@ func (d *DB) Close() error {
 var flavor = &sqlstore.Flavor{
 	Read:  words,
 	Write: words,
-	Types: sqlstore.Words("", "{text}", "text", "{doc}", "text", "{narrow}", "without rowid", "{keyed}", "without rowid"),
+	Types: sqlstore.Words("", "{text}", "text", "{doc}", "text", "{narrow}", "without rowid", "{keyed}", "without rowid", "{json}", "", "{index}", ""),
 	List: func(all []string) any {
 		b, _ := json.Marshal(all) // of strings: cannot fail
 		return string(b)

@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -40,6 +39,7 @@ func runArgs(r *syncline.Run) []any {
 	return []any{
 		r.PipelineID, r.Lane, string(r.Owner), r.Kind, string(r.State), string(r.Wait), r.Head, r.Priority,
 		micros(r.NotBefore), r.Host, parent, dedupe, micros(r.CreatedAt), orNull(r.EndedAt), orNull(alarm(r)),
+		string(r.Aspect()), string(r.Mode),
 	}
 }
 
@@ -83,69 +83,6 @@ func (t *Tx) RunByDedupeKey(key string) (*syncline.Run, error) {
 	return r, nil
 }
 
-// Runs lists runs, the newest first.
-func (t *Tx) Runs(f syncline.RunFilter) ([]*syncline.Run, error) {
-	states := f.States
-	if f.UnfinishedIn {
-		states = unfinished(states)
-		if len(states) == 0 {
-			return nil, nil
-		}
-	}
-	if f.PipelineID != "" || f.ParentRun != "" || len(states) == 0 {
-		return t.runs(f, states, page(f.Limit))
-	}
-	// One state at a time: the index has a state's runs in order, but not those of several.
-	// That most runs succeed makes the newest of them easy to find without it.
-	var all []*syncline.Run
-	for _, s := range states {
-		some, err := t.runs(f, []syncline.State{s}, page(f.Limit))
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, some...)
-	}
-	slices.SortFunc(all, func(a, b *syncline.Run) int {
-		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), strings.Compare(b.ID, a.ID))
-	})
-	return all[:min(len(all), page(f.Limit))], nil
-}
-
-func unfinished(states []syncline.State) []syncline.State {
-	live := []syncline.State{syncline.StatePending, syncline.StateRunning, syncline.StateSuspended}
-	if len(states) == 0 {
-		return live
-	}
-	return slices.DeleteFunc(live, func(s syncline.State) bool { return !slices.Contains(states, s) })
-}
-
-func (t *Tx) runs(f syncline.RunFilter, states []syncline.State, limit int) ([]*syncline.Run, error) {
-	q := where{text: `select ` + runCols + ` from {runs}`}
-	if f.PipelineID != "" {
-		q.and(`pipeline_id = ?`, f.PipelineID)
-	}
-	if f.ParentRun != "" {
-		q.and(`parent_run = ? and parent_run <> ''`, f.ParentRun)
-	}
-	switch {
-	case len(states) == 1 && states[0] == syncline.StateSucceeded:
-		q.and(`state = 'succeeded'`)
-	case len(states) == 1:
-		q.and(`state = ? and state <> 'succeeded'`, string(states[0]))
-	case len(states) > 1:
-		q.and(`state {any} ? {end}`, t.f.List(words(states)))
-	}
-	if !f.BeforeAt.IsZero() {
-		q.and(`(created_at, id) < (?, ?)`, micros(f.BeforeAt), f.BeforeID)
-	}
-	q.add(` order by created_at desc, id desc limit ?`, limit)
-	all, err := list(t, runFrom, q.text, q.args...)
-	if err != nil {
-		return nil, fmt.Errorf("list runs: %w", err)
-	}
-	return all, nil
-}
-
 func words[S ~string](all []S) []string {
 	out := make([]string, len(all))
 	for i, s := range all {
@@ -179,8 +116,8 @@ func backwards(s string) string {
 }
 
 const insertRun = `insert into {runs} (id, di, pipeline_id, lane, owner, kind, state, wait, head, priority, not_before, host,
-		parent_run, dedupe_key, created_at, ended_at, alarm_at, version, shape, doc)
-	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 1, $18, $19)
+		parent_run, dedupe_key, created_at, ended_at, alarm_at, aspect, mode, version, shape, doc)
+	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 1, $20, $21)
 	on conflict do nothing`
 
 // InsertRun stores a new run.
@@ -219,13 +156,13 @@ func (t *Tx) taken(r *syncline.Run) error {
 
 const putRun = `update {runs} set pipeline_id = $1, lane = $2, owner = $3, kind = $4, state = $5, wait = $6, head = $7, priority = $8,
 		not_before = $9, host = $10, parent_run = $11, dedupe_key = $12, created_at = $13, ended_at = $14, alarm_at = $15,
-		version = version + 1, shape = $16, doc = $17
-	where id = $18 and version = $19 and shape <= $16`
+		aspect = $16, mode = $17, version = version + 1, shape = $18, doc = $19
+	where id = $20 and version = $21 and shape <= $18`
 
 // Asked for rather than caught: in PostgreSQL a failed statement ends the transaction.
 const (
-	ifFree = ` and not exists (select 1 from {runs} o where o.lane = $2 and o.head and o.id <> $18)`
-	ifNew  = ` and not exists (select 1 from {runs} o where o.dedupe_key = $12 and o.id <> $18)`
+	ifFree = ` and not exists (select 1 from {runs} o where o.lane = $2 and o.head and o.id <> $20)`
+	ifNew  = ` and not exists (select 1 from {runs} o where o.dedupe_key = $12 and o.id <> $20)`
 )
 
 // PutRun replaces the row of r.Version.

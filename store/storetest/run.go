@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +18,7 @@ var runChecks = []check{
 	{"what is unique about a run", runUnique},
 	{"runs are listed in pages, the newest first", runPages},
 	{"runs are listed by what a filter asks", runFilters},
+	{"runs are listed and counted by how they look, page by page", runAspects},
 	{"a run is found by either end of its id", runLike},
 	{"a deleted run leaves nothing", runDelete},
 	{"retention takes the old and the surplus", prunable},
@@ -226,6 +229,94 @@ func runFilters(t *T) {
 	} {
 		equal(t.T, what, t.runs(c.f), c.want)
 	}
+}
+
+// runAspects makes runs of every aspect in two modes and two pipelines, and holds every
+// filter, page and count against what a look at all runs finds.
+func runAspects(t *T) {
+	var all []*syncline.Run
+	for i, a := range syncline.Aspects {
+		for j, p := range []string{"p", "q", "p"} {
+			r := run(name(p, 10*i+j), func(r *syncline.Run) {
+				r.PipelineID, r.Mode, r.CreatedAt = p, []syncline.Mode{"", syncline.ModeFull, syncline.ModeIncremental}[(i+j)%3], at((7*i+3*j)%11)
+				show(r, a)
+			})
+			equal(t.T, "aspect", r.Aspect(), a)
+			all = append(all, r)
+		}
+	}
+	t.insert(all[:20]...)
+	late := all[20:]
+	for _, r := range late { // some get there by a change
+		begun := *r
+		begun.State, begun.Wait, begun.Facts, begun.Mode = syncline.StateRunning, "", syncline.Facts{}, "other"
+		t.insert(&begun)
+		r.Version = 1
+	}
+	t.update(func(tx syncline.Tx) error {
+		for _, r := range late {
+			c := *r
+			must(t, tx.PutRun(&c))
+		}
+		return nil
+	})
+	slices.SortFunc(all, func(a, b *syncline.Run) int { return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID, a.ID)) })
+	for _, f := range manyFilters() {
+		var want []string
+		for _, r := range all {
+			if lets(f, r) {
+				want = append(want, r.ID)
+			}
+		}
+		what := fmt.Sprintf("%+v", f)
+		equal(t.T, what, t.runs(f), append([]string{}, want...))
+		n := get(t, func(tx syncline.Tx) (int64, error) { return tx.CountRuns(f) })
+		equal(t.T, what+" counted", n, int64(len(want)))
+		f.Offset, f.Limit = 2, 3
+		equal(t.T, what+" paged", t.runs(f), append([]string{}, want[min(2, len(want)):min(5, len(want))]...))
+		f.Offset = len(want)
+		equal(t.T, what+" beyond", t.runs(f), []string{})
+	}
+}
+
+func show(r *syncline.Run, a syncline.Aspect) {
+	switch r.State = syncline.State(a); a {
+	case syncline.AspectAgain:
+		r.State, r.StartedAt = syncline.StatePending, day
+	case syncline.AspectCanceling:
+		r.State, r.Facts.CancelAskedAt = syncline.StateRunning, day
+	case syncline.AspectRejects:
+		r.State, r.Facts.Rejects = syncline.StateSucceeded, 1
+	case syncline.AspectPartly:
+		r.State, r.Facts.FailedTasks = syncline.StateSucceeded, 1
+	case syncline.AspectSuspended:
+		r.Wait = syncline.WaitHold
+	}
+}
+
+func manyFilters() (fs []syncline.RunFilter) {
+	for _, pipelines := range [][]string{nil, {"p"}, {"q", "p", "q"}, {"absent"}} {
+		for _, aspects := range [][]syncline.Aspect{nil, {"partly", "failed"}, {"again", "running"}, {"succeeded"}, syncline.Aspects} {
+			for _, modes := range [][]syncline.Mode{nil, {"", "full"}, {"incremental"}} {
+				for _, states := range [][]syncline.State{nil, {"pending", "succeeded"}} {
+					for _, live := range []bool{false, true} {
+						fs = append(fs, syncline.RunFilter{Pipelines: pipelines, Aspects: aspects, Modes: modes, States: states, UnfinishedIn: live})
+					}
+				}
+			}
+		}
+	}
+	return append(fs, syncline.RunFilter{PipelineID: "p", Pipelines: []string{"q", "p"}}, syncline.RunFilter{PipelineID: "p", Pipelines: []string{"q"}})
+}
+
+// lets reports whether a filter lets a run through.
+func lets(f syncline.RunFilter, r *syncline.Run) bool {
+	return (f.PipelineID == "" || f.PipelineID == r.PipelineID) &&
+		(f.Pipelines == nil || slices.Contains(f.Pipelines, r.PipelineID)) &&
+		(f.Aspects == nil || slices.Contains(f.Aspects, r.Aspect())) &&
+		(f.Modes == nil || slices.Contains(f.Modes, r.Mode)) &&
+		(f.States == nil || slices.Contains(f.States, r.State)) &&
+		(!f.UnfinishedIn || !r.State.Final())
 }
 
 func runLike(t *T) {
