@@ -24,7 +24,7 @@ func (c *Catalog) apply(ctx context.Context, docs []Doc,
 	accepted := make([]prepared, len(docs))
 	for i, d := range docs {
 		var err error
-		if accepted[i], err = c.accept(d.Name, d.Definition); err != nil {
+		if accepted[i], err = c.accept(d.Name, c.confine(ctx, d.Definition)); err != nil {
 			return nil, err
 		}
 	}

@@ -27,6 +27,11 @@ type Options struct {
 	LookupEnv func(name string) (string, bool)
 	ReadFile  func(path string) ([]byte, error)
 	Env       source.Env // for Check and Entities, which open endpoints
+	// Roots are the folders in which confined definitions may name files; absolute paths.
+	Roots []string
+	// Local reports whether a call comes from the user of this machine. What others define is
+	// confined. Default: every call does.
+	Local func(ctx context.Context) bool
 }
 
 // Catalog may be used from any goroutine.
@@ -42,6 +47,9 @@ func New(o Options) *Catalog {
 	}
 	if o.ReadFile == nil {
 		o.ReadFile = readBounded
+	}
+	if o.Local == nil {
+		o.Local = func(context.Context) bool { return true }
 	}
 	if o.Env.Log == nil {
 		o.Env.Log = slog.New(slog.DiscardHandler)

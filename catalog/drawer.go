@@ -46,11 +46,13 @@ func named(tx syncline.Tx, dialect, name string) (*syncline.Pipeline, error) {
 // Changing is what a dialect does to a pipeline in one transaction: it may change
 // p.Ext[its dialect], p.Definition, whose secrets are open, and p.PausedAt; through tx it
 // may claim names and keep documents. It may be called again and touches nothing else.
-// p.Version is 0 of a pipeline that is being made.
+// p.Version is 0 of a pipeline that is being made. What it leaves in p.Definition.Confined
+// does not count: that follows from who calls (Options.Local) and from what was.
 type Changing func(tx syncline.Tx, p *syncline.Pipeline) error
 
 // Make makes the pipeline that a dialect calls so, or changes the one that it has made.
 func (c *Catalog) Make(ctx context.Context, dialect, name string, fn Changing) (p *syncline.Pipeline, err error) {
+	fn = c.confining(ctx, fn)
 	err = c.update(ctx, func(tx syncline.Tx) error {
 		p, err = named(tx, dialect, name)
 		if missing(err) {
@@ -69,6 +71,7 @@ func (c *Catalog) Make(ctx context.Context, dialect, name string, fn Changing) (
 // nothing, and p.Version stays. It is FailedPrecondition for a pipeline that was made
 // elsewhere.
 func (c *Catalog) Alter(ctx context.Context, dialect, name string, fn Changing) (p *syncline.Pipeline, err error) {
+	fn = c.confining(ctx, fn)
 	err = c.update(ctx, func(tx syncline.Tx) error {
 		if p, err = named(tx, dialect, name); err != nil {
 			return err

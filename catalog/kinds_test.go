@@ -103,10 +103,10 @@ func open(settings json.RawMessage) (opened, error) {
 	return opened{settings: settings}, nil
 }
 
-func kinds() *registry.Registry {
+func kinds(more ...spec.Spec) *registry.Registry {
 	var sources []source.Kind
 	var destinations []destination.Kind
-	for _, s := range []spec.Spec{base, shelf, leaky} {
+	for _, s := range append([]spec.Spec{base, shelf, leaky}, more...) {
 		sources = append(sources, source.Kind{Spec: s, Open: func(_ context.Context, _ source.Env, settings json.RawMessage) (source.Source, error) {
 			return open(settings)
 		}})

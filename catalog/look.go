@@ -28,6 +28,9 @@ func (c *Catalog) CheckURL(ctx context.Context, raw, cwd string) ([]Checked, err
 		if err == nil {
 			e, _, err = c.settle(side, e)
 		}
+		if s, ok := c.o.Registry.Spec(side, e.Kind); ok && err == nil && !c.o.Local(ctx) {
+			err = under(string(side), c.within(s, e.Settings))
+		}
 		if err != nil {
 			refused = errors.Join(refused, err)
 			continue
@@ -43,7 +46,7 @@ func (c *Catalog) CheckURL(ctx context.Context, raw, cwd string) ([]Checked, err
 func (c *Catalog) findings(ctx context.Context, side registry.Side, e syncline.Endpoint) []source.Finding {
 	ctx, stop := context.WithTimeout(ctx, endpointTimeout)
 	defer stop()
-	end, err := c.connect(ctx, side, e)
+	end, err := c.connect(ctx, side, e, !c.o.Local(ctx))
 	if err != nil {
 		return []source.Finding{failure("connection", err)}
 	}
@@ -62,8 +65,8 @@ func (c *Catalog) findings(ctx context.Context, side registry.Side, e syncline.E
 // closer is what a source and a destination have in common.
 type closer interface{ Close() error }
 
-func (c *Catalog) connect(ctx context.Context, side registry.Side, e syncline.Endpoint) (closer, error) {
-	e, err := c.open(side, e)
+func (c *Catalog) connect(ctx context.Context, side registry.Side, e syncline.Endpoint, confined bool) (closer, error) {
+	e, err := c.open(side, e, confined)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +93,7 @@ func failure(what string, err error) source.Finding {
 func (c *Catalog) Entities(ctx context.Context, d syncline.Definition) ([]source.Entity, error) {
 	ctx, stop := context.WithTimeout(ctx, endpointTimeout)
 	defer stop()
-	end, err := c.connect(ctx, registry.Source, d.Source)
+	end, err := c.connect(ctx, registry.Source, d.Source, c.confine(ctx, d).Confined)
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ type PutOptions struct {
 // Put makes a pipeline or changes its definition. An equal definition makes no new
 // revision; secrets count as equal when their values are.
 func (c *Catalog) Put(ctx context.Context, name string, d syncline.Definition, o PutOptions) (p *syncline.Pipeline, ch Change, err error) {
-	prepared, err := c.accept(name, d)
+	prepared, err := c.accept(name, c.confine(ctx, d))
 	if err != nil {
 		return nil, ch, err
 	}

@@ -28,6 +28,7 @@ type fixture struct {
 	file     string // of the ledger
 	env      map[string]string
 	scrubber *secret.Scrubber
+	box      *secret.Box
 }
 
 func setup(t *testing.T) *fixture {
@@ -42,8 +43,8 @@ func setup(t *testing.T) *fixture {
 			t.Error(err)
 		}
 	})
-	f.store = store
-	f.Catalog = f.on("here", newBox(t))
+	f.store, f.box = store, newBox(t)
+	f.Catalog = f.on("here", f.box)
 	return f
 }
 
@@ -196,7 +197,7 @@ func TestEveryFieldIsCompared(t *testing.T) {
 			ID: "s", Mode: "full", Cron: "@daily", Zone: "Europe/Berlin", Misfire: "none", Off: true,
 			Start: time.Unix(1e9, 0).UTC(), End: time.Unix(3e9, 0).UTC(),
 		}},
-		Overlap: "queue", Outcome: "all", MaxTries: 1, Deadline: 1, Parallel: 1, KeepRuns: 1, KeepDays: 1, Host: "h",
+		Overlap: "queue", Outcome: "all", MaxTries: 1, Deadline: 1, Parallel: 1, KeepRuns: 1, KeepDays: 1, Host: "h", Confined: true,
 		Labels: map[string]string{"l": "m"},
 	}
 	for v, skip := range map[reflect.Value]string{
@@ -217,7 +218,7 @@ func TestEveryFieldIsCompared(t *testing.T) {
 	}
 	got := strings.Join(fields, " ") + " "
 	for _, want := range strings.Fields(`owner source.kind source.host source.password destination.host overlap outcome max_tries
-		deadline parallel keep_runs keep_days host labels.l entities[a].name entities[a].table entities[a].mode entities[a].cursor
+		deadline parallel keep_runs keep_days host confined labels.l entities[a].name entities[a].table entities[a].mode entities[a].cursor
 		entities[a].key entities[a].write entities[a].columns entities[a].deletes entities[a].overlap entities[a].types.x entities[a].split
 		schedules[s].id schedules[s].mode schedules[s].cron schedules[s].zone schedules[s].misfire schedules[s].off schedules[s].start schedules[s].end`) {
 		if !strings.Contains(got, want+" ") {

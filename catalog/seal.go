@@ -53,19 +53,22 @@ func beside(s spec.Spec, settings json.RawMessage) (string, error) {
 // references resolved. What it returns holds secrets and is never stored or shown.
 func (c *Catalog) Open(_ context.Context, d syncline.Definition) (syncline.Definition, error) {
 	var err error
-	if d.Source, err = c.open(registry.Source, d.Source); err != nil {
+	if d.Source, err = c.open(registry.Source, d.Source, d.Confined); err != nil {
 		return d, err
 	}
-	d.Destination, err = c.open(registry.Destination, d.Destination)
+	d.Destination, err = c.open(registry.Destination, d.Destination, d.Confined)
 	return d, err
 }
 
-func (c *Catalog) open(side registry.Side, e syncline.Endpoint) (syncline.Endpoint, error) {
+func (c *Catalog) open(side registry.Side, e syncline.Endpoint, confined bool) (syncline.Endpoint, error) {
 	s, err := c.spec(side, e.Kind)
 	if err != nil {
 		return e, err
 	}
 	settings, err := c.unseal(s, e.Settings)
+	if err == nil && confined {
+		settings, err = c.rooted(s, settings)
+	}
 	if err != nil {
 		return e, under(string(side), err)
 	}

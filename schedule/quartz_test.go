@@ -201,7 +201,7 @@ func TestQuartzSeconds(t *testing.T) {
 	})
 }
 
-// TestQuartzDays holds the days to an oracle that looks at every one of 20 years.
+// TestQuartzDays holds the days to an oracle that looks at every one of eight years.
 func TestQuartzDays(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -212,7 +212,7 @@ func TestQuartzDays(t *testing.T) {
 		}
 		p.text = "0 0 0 " + strings.Join(strings.Fields(p.text)[3:], " ")
 		from := time.Date(rapid.IntRange(1970, 2190).Draw(t, "from"), 1, 1, 0, 0, 0, 0, time.UTC)
-		to := from.AddDate(20, 0, 0)
+		to := from.AddDate(8, 0, 0)
 		var want []time.Time
 		for at := from; !at.After(to); at = at.AddDate(0, 0, 1) {
 			if p.names(at) {

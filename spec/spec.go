@@ -34,6 +34,7 @@ type Field struct {
 	Default  any      // of the Go type of Type; nil none
 	Required bool     // must be given and not empty
 	Options  []string // String only: the allowed values
+	File     bool     // String only: names a file or folder of the machine that runs the pipeline
 }
 
 // Spec describes a kind of source or destination.
@@ -52,6 +53,9 @@ type Spec struct {
 	// Local reports whether these settings name something only this machine has, so that
 	// runs are pinned to it. nil: never.
 	Local func(settings json.RawMessage) bool
+	// Root is the setting that takes a folder, outside of which nothing is read or written,
+	// whatever the other settings name; "" of kinds that touch no files, or cannot promise it.
+	Root string
 	// Cursorless: a source that knows by itself what is new, as with files, so that an
 	// incremental read needs no cursor column.
 	Cursorless bool

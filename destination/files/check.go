@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/synclinehq/syncline"
 	"github.com/synclinehq/syncline/source"
@@ -13,13 +12,13 @@ import (
 
 // Check says whether files can be written.
 func (d *Destination) Check(context.Context) ([]source.Finding, error) {
-	dir := d.settings.dir()
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+	dir, tree := d.settings.dir(), d.settings.tree
+	if _, err := tree.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return []source.Finding{{Level: source.OK, What: "folder", Text: fmt.Sprintf("%s is not there yet and will be made", dir)}}, nil
 	}
-	f, err := os.CreateTemp(dir, ".syncline-check-*")
+	f, path, err := tree.CreateTemp(dir, ".syncline-check-")
 	if err == nil {
-		err = errors.Join(f.Close(), os.Remove(f.Name()))
+		err = errors.Join(f.Close(), tree.Remove(path))
 	}
 	if wrong, ok := errors.AsType[*syncline.Error](failed("write to", dir, err)); ok {
 		return []source.Finding{{Level: source.Fail, What: "folder", Text: wrong.Message, Remedy: wrong.Hint}}, nil

@@ -1,7 +1,6 @@
 package files
 
 import (
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/synclinehq/syncline"
 	"github.com/synclinehq/syncline/destination"
 	"github.com/synclinehq/syncline/format/sidecar"
+	"github.com/synclinehq/syncline/format/tree"
 	"github.com/synclinehq/syncline/format/typename"
 )
 
@@ -96,16 +96,16 @@ func (c columns) shape(s settings) string {
 
 // known is the schema of the file that is there, of appended ones the newest; nil when it
 // is not known.
-func known(p place) *arrow.Schema {
+func known(t *tree.Tree, p place) *arrow.Schema {
 	if !p.append {
-		if side, ok := sidecar.Read(p.target); ok {
+		if side, ok := sidecar.Read(t, p.target); ok {
 			return side.Columns
 		}
 		return nil
 	}
-	entries, _ := os.ReadDir(filepath.Dir(p.target)) // none: nothing is known
+	entries, _ := t.ReadDir(filepath.Dir(p.target)) // none: nothing is known
 	for _, e := range slices.Backward(entries) {
-		if side, ok := sidecar.Read(filepath.Join(filepath.Dir(p.target), e.Name())); ok {
+		if side, ok := sidecar.Read(t, filepath.Join(filepath.Dir(p.target), e.Name())); ok {
 			return side.Columns
 		}
 	}

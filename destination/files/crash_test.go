@@ -146,14 +146,14 @@ func TestKilled(t *testing.T) {
 			t.Logf("%s: worker %d came to the end, %d are stopped", name, token, len(stopped))
 			break
 		}
-		before := identify(path)
+		before := identify(nil, path)
 		for i, p := range stopped {
 			_ = p.Signal(syscall.SIGCONT)
 			if err := <-gone[i]; err == nil {
 				t.Errorf("%s: a worker that was stopped came to a good end", name)
 			}
 		}
-		if identify(path) != before {
+		if identify(nil, path) != before {
 			t.Errorf("%s: a worker that was stopped has published", name)
 		}
 		whole := filepath.Join(t.TempDir(), name)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/synclinehq/syncline"
 	"github.com/synclinehq/syncline/destination"
+	"github.com/synclinehq/syncline/format/tree"
 	"github.com/synclinehq/syncline/source"
 )
 
@@ -32,7 +33,11 @@ func open(_ context.Context, _ source.Env, raw json.RawMessage) (destination.Des
 	if err != nil {
 		return nil, err
 	}
-	if err := isFolder(s.dir()); err != nil {
+	if s.tree, err = tree.Below(s.Root); err != nil {
+		return nil, err
+	}
+	if err := s.look(); err != nil {
+		_ = s.tree.Close() // nothing was opened in it
 		return nil, err
 	}
 	return &Destination{settings: s}, nil
@@ -63,8 +68,8 @@ func (d *Destination) Open(_ context.Context, t destination.Target) (destination
 	return newWriter(t, d.settings, p)
 }
 
-// Close has nothing to let go of.
-func (d *Destination) Close() error { return nil }
+// Close lets go of the root.
+func (d *Destination) Close() error { return d.settings.tree.Close() }
 
 // place is where one entity's files are.
 type place struct {

@@ -51,9 +51,13 @@ func (b *bench) destination() destination.Destination {
 }
 
 func (b *bench) target(load string, changes ...func(*destination.Target)) destination.Target {
+	return b.targetOf(b.destination(), load, changes...)
+}
+
+func (b *bench) targetOf(d destination.Destination, load string, changes ...func(*destination.Target)) destination.Target {
 	b.token++
 	t := destination.Target{
-		Entity: source.Entity{Name: "orders", Schema: b.schema, Key: []string{"id"}}, Table: b.destination().Lands("orders"), Load: load,
+		Entity: source.Entity{Name: "orders", Schema: b.schema, Key: []string{"id"}}, Table: d.Lands("orders"), Load: load,
 		Fence: destination.Fence{Stream: "pipeline/orders", Token: b.token}, Format: rows.Arrow,
 		Mode: syncline.ModeFull, Disposition: syncline.Replace, Columns: syncline.ColumnsAdd, Parallel: 1,
 		Keep: func(context.Context, string, []rows.Reject) error { return nil },
@@ -422,7 +426,7 @@ func TestCrashWithinPublish(t *testing.T) {
 				t.Fatal(err)
 			}
 			s, _ := w.markers.readStream()
-			as.File = identify(staged)
+			as.File = identify(nil, staged)
 			s.Publishing = &intent{Staged: staged, As: as}
 			if err := w.markers.writeStream(s); err != nil {
 				t.Fatal(err)

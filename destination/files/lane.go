@@ -35,7 +35,7 @@ var _ destination.Lane = (*lane)(nil)
 
 // newLane opens the stage at the end of what is valid.
 func (w *Writer) newLane(ctx context.Context, p part) (*lane, error) {
-	f, err := os.OpenFile(p.File, os.O_CREATE|os.O_RDWR, 0o644)
+	f, err := w.tree.OpenFile(p.File, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, failed("make", p.File, err)
 	}
@@ -53,7 +53,7 @@ func (l *lane) begin(ctx context.Context) error {
 		_, err = l.f.Seek(l.part.Size, io.SeekStart)
 	}
 	if err == nil {
-		err = durable.SyncDir(filepath.Dir(l.part.File))
+		err = durable.SyncDir(l.w.tree, filepath.Dir(l.part.File))
 	}
 	if err != nil {
 		return failed("make", l.part.File, err)

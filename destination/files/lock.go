@@ -29,15 +29,15 @@ func (m *markers) locked(ctx context.Context, do func() error) error {
 }
 
 func (m *markers) lock(ctx context.Context) (*os.File, error) {
-	path := m.base + ".lock"
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	path := m.lockPath()
+	if err := m.tree.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, failed("make", filepath.Dir(path), err)
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	f, err := m.tree.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, failed("open", path, err)
 	}
-	if err := wait(ctx, f, m.patience); err != nil {
+	if err := m.wait(ctx, f); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	// For whoever waits in vain. Nothing depends on it.
@@ -46,8 +46,10 @@ func (m *markers) lock(ctx context.Context) (*os.File, error) {
 	return f, nil
 }
 
-func wait(ctx context.Context, f *os.File, patience time.Duration) error {
-	until := time.Now().Add(patience)
+func (m *markers) lockPath() string { return m.base + ".lock" }
+
+func (m *markers) wait(ctx context.Context, f *os.File) error {
+	until := time.Now().Add(m.patience)
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
@@ -57,7 +59,7 @@ func wait(ctx context.Context, f *os.File, patience time.Duration) error {
 			return failed("lock", f.Name(), err)
 		}
 		if time.Now().After(until) {
-			return held(f)
+			return m.held()
 		}
 		select {
 		case <-ctx.Done():
@@ -67,11 +69,11 @@ func wait(ctx context.Context, f *os.File, patience time.Duration) error {
 	}
 }
 
-func held(f *os.File) error {
+func (m *markers) held() error {
 	who := "another process"
-	if b, err := os.ReadFile(f.Name()); err == nil && len(b) > 0 {
+	if b, err := m.tree.ReadFile(m.lockPath()); err == nil && len(b) > 0 {
 		who = "process " + strings.TrimSpace(string(b))
 	}
-	return syncline.Errorf(syncline.Unavailable, "%s holds %s and does not move on", who, f.Name()).Of(syncline.ClassDestination).Because("locked").
+	return syncline.Errorf(syncline.Unavailable, "%s holds %s and does not move on", who, m.lockPath()).Of(syncline.ClassDestination).Because("locked").
 		Try("end that process if it is stopped").Again()
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -15,6 +14,7 @@ import (
 	"github.com/synclinehq/syncline/destination"
 	"github.com/synclinehq/syncline/format/durable"
 	"github.com/synclinehq/syncline/format/sidecar"
+	"github.com/synclinehq/syncline/format/tree"
 	"github.com/synclinehq/syncline/rows"
 )
 
@@ -22,12 +22,13 @@ import (
 // <hash>.json for the stream, <hash>.<part>.json for every part of the load in progress,
 // so that a checkpoint rewrites little however many parts there are.
 type markers struct {
+	tree     *tree.Tree
 	base     string
 	patience time.Duration // with a lock
 }
 
-func newMarkers(dir, stream string) *markers {
-	return &markers{filepath.Join(dir, sidecar.Dir, short(stream)), patience}
+func newMarkers(t *tree.Tree, dir, stream string) *markers {
+	return &markers{t, filepath.Join(dir, sidecar.Dir, short(stream)), patience}
 }
 
 // stream is who may write, which load is in progress, and what was published last.
@@ -72,12 +73,12 @@ func (p *published) answer() destination.Published {
 
 // holds reports whether readers still see what was published. Of appended files only
 // the folder counts: whoever takes files away to process them has not lost them.
-func (p *published) holds() bool {
+func (p *published) holds(t *tree.Tree) bool {
 	if p.Append {
-		info, err := os.Stat(filepath.Dir(p.Target))
+		info, err := t.Stat(filepath.Dir(p.Target))
 		return err == nil && info.IsDir()
 	}
-	return identify(p.Target) == p.File
+	return identify(t, p.Target) == p.File
 }
 
 // identity tells whether a file is the one that was there.
@@ -88,8 +89,8 @@ type identity struct {
 }
 
 // identify answers with the zero identity when there is no such file.
-func identify(path string) identity {
-	info, err := os.Stat(path)
+func identify(t *tree.Tree, path string) identity {
+	info, err := t.Stat(path)
 	if err != nil {
 		return identity{}
 	}
@@ -111,30 +112,30 @@ type part struct {
 
 func (m *markers) readStream() (stream, error) {
 	var s stream
-	err := read(m.base+".json", &s)
+	err := m.read(m.base+".json", &s)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
 	}
 	return s, err
 }
 
-func (m *markers) writeStream(s stream) error { return write(m.base+".json", s) }
+func (m *markers) writeStream(s stream) error { return m.write(m.base+".json", s) }
 
 func (m *markers) partPath(id string) string { return m.base + "." + short(id) + ".json" }
 
 func (m *markers) readPart(id string) (p part, ok bool, err error) {
-	err = read(m.partPath(id), &p)
+	err = m.read(m.partPath(id), &p)
 	if errors.Is(err, fs.ErrNotExist) {
 		return p, false, nil
 	}
 	return p, err == nil, err
 }
 
-func (m *markers) writePart(p part) error { return write(m.partPath(p.ID), p) }
+func (m *markers) writePart(p part) error { return m.write(m.partPath(p.ID), p) }
 
 // parts lists those of the load in progress.
 func (m *markers) parts() ([]part, error) {
-	entries, err := os.ReadDir(filepath.Dir(m.base))
+	entries, err := m.tree.ReadDir(filepath.Dir(m.base))
 	if err != nil {
 		return nil, failed("list", filepath.Dir(m.base), err)
 	}
@@ -145,7 +146,7 @@ func (m *markers) parts() ([]part, error) {
 			continue
 		}
 		var p part
-		if err := read(filepath.Join(filepath.Dir(m.base), e.Name()), &p); err != nil {
+		if err := m.read(filepath.Join(filepath.Dir(m.base), e.Name()), &p); err != nil {
 			return nil, err
 		}
 		all = append(all, p)
@@ -154,18 +155,18 @@ func (m *markers) parts() ([]part, error) {
 }
 
 func (m *markers) removePart(id string) error {
-	return removed(m.partPath(id))
+	return removed(m.tree, m.partPath(id))
 }
 
-func removed(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+func removed(t *tree.Tree, path string) error {
+	if err := t.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return failed("remove", path, err)
 	}
 	return nil
 }
 
-func read(path string, into any) error {
-	data, err := os.ReadFile(path)
+func (m *markers) read(path string, into any) error {
+	data, err := m.tree.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -179,10 +180,10 @@ func read(path string, into any) error {
 	return nil
 }
 
-func write(path string, from any) error {
+func (m *markers) write(path string, from any) error {
 	data, err := json.MarshalIndent(from, "", " ")
 	if err != nil {
 		return fmt.Errorf("marker %s: %w", path, err)
 	}
-	return failed("write", path, durable.WriteFile(path, data))
+	return failed("write", path, durable.WriteFile(m.tree, path, data))
 }

@@ -25,7 +25,7 @@ func FuzzMarkers(f *testing.F) {
 	if err := os.MkdirAll(filepath.Join(dir, sidecar.Dir), 0o755); err != nil {
 		f.Fatal(err)
 	}
-	m := newMarkers(dir, "stream")
+	m := newMarkers(nil, dir, "stream")
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		again(t, m.base+".json", doc, m.readStream, m.writeStream)
 		readPart := func() (part, error) { p, _, err := m.readPart("0"); return p, err }

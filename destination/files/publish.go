@@ -15,6 +15,7 @@ import (
 	"github.com/synclinehq/syncline/destination"
 	"github.com/synclinehq/syncline/format/durable"
 	"github.com/synclinehq/syncline/format/sidecar"
+	"github.com/synclinehq/syncline/format/tree"
 )
 
 // Publish puts the load's file in place by one rename. The rows in the stages are counted
@@ -90,7 +91,7 @@ func (w *Writer) balance(ctx context.Context, parts []part, sum syncline.Counts)
 
 // count counts the rows of a file.
 func (w *Writer) count(ctx context.Context, path string) (int64, error) {
-	f, err := os.Open(path)
+	f, err := w.tree.Open(path)
 	if err != nil {
 		return 0, err
 	}
@@ -140,7 +141,7 @@ func (w *Writer) guard(ctx context.Context, last *published, sum syncline.Counts
 
 // had is how many rows the file has that is there now.
 func (w *Writer) had(ctx context.Context, last *published) (int64, error) {
-	if last != nil && !last.Append && last.Target == w.place.target && last.holds() {
+	if last != nil && !last.Append && last.Target == w.place.target && last.holds(w.tree) {
 		return last.Total, nil
 	}
 	n, err := w.count(ctx, w.place.target)
@@ -165,10 +166,10 @@ func (w *Writer) merge(ctx context.Context, parts []part, sum syncline.Counts) (
 	case w.place.append && sum.Inserted == 0:
 		return "", nil
 	case len(parts) == 1:
-		return parts[0].File, parts[0].intact()
+		return parts[0].File, parts[0].intact(w.tree)
 	}
 	path := w.stage("all", w.t.Fence.Token)
-	out, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
+	out, err := w.tree.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
 	if err != nil {
 		return "", failed("make", path, err)
 	}
@@ -183,8 +184,8 @@ func (w *Writer) merge(ctx context.Context, parts []part, sum syncline.Counts) (
 }
 
 // intact says that a stage is as long as it was made durable.
-func (p *part) intact() error {
-	info, err := os.Stat(p.File)
+func (p *part) intact(t *tree.Tree) error {
+	info, err := t.Stat(p.File)
 	if err != nil {
 		return failed("read", p.File, err)
 	}
@@ -202,10 +203,10 @@ func (w *Writer) join(ctx context.Context, out *os.File, parts []part) error {
 		return err
 	}
 	for _, p := range parts {
-		if err := p.intact(); err != nil {
+		if err := p.intact(w.tree); err != nil {
 			return err
 		}
-		in, err := os.Open(p.File)
+		in, err := w.tree.Open(p.File)
 		if err != nil {
 			return err
 		}
@@ -243,14 +244,14 @@ func (w *Writer) show(s *stream, staged string, as *published) error {
 		return err
 	}
 	if staged != "" {
-		as.File = identify(staged)
+		as.File = identify(w.tree, staged)
 	}
 	s.Publishing = &intent{Staged: staged, As: *as}
 	if err := w.markers.writeStream(*s); err != nil {
 		return err
 	}
 	if staged != "" {
-		if err := durable.Rename(staged, as.Target); err != nil {
+		if err := durable.Rename(w.tree, staged, as.Target); err != nil {
 			return failed("publish", as.Target, err)
 		}
 	}
@@ -261,17 +262,17 @@ func (w *Writer) show(s *stream, staged string, as *published) error {
 // ready gives the file the rights of the one it replaces, and keeps its schema.
 func (w *Writer) ready(staged string) error {
 	for _, dir := range []string{filepath.Dir(w.place.target), filepath.Dir(sidecar.Path(w.place.target))} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+		if err := w.tree.MkdirAll(dir, 0o755); err != nil {
 			return failed("make", dir, err)
 		}
 	}
 	if staged == "" {
 		return nil
 	}
-	if info, err := os.Stat(w.place.target); err == nil && info.Mode().IsRegular() {
-		if err := os.Chmod(staged, info.Mode().Perm()); err != nil {
+	if info, err := w.tree.Stat(w.place.target); err == nil && info.Mode().IsRegular() {
+		if err := w.tree.Chmod(staged, info.Mode().Perm()); err != nil {
 			return failed("change", staged, err)
 		}
 	}
-	return sidecar.Write(w.place.target, staged, sidecar.Schema{Columns: w.columns.schema, Key: w.t.Entity.Key})
+	return sidecar.Write(w.tree, w.place.target, staged, sidecar.Schema{Columns: w.columns.schema, Key: w.t.Entity.Key})
 }

@@ -8,22 +8,24 @@ import (
 	"errors"
 	"io/fs"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 
 	"github.com/synclinehq/syncline"
 	"github.com/synclinehq/syncline/format/compress"
+	"github.com/synclinehq/syncline/format/tree"
 	"github.com/synclinehq/syncline/spec"
 )
 
 type settings struct {
 	Path     string `json:"path"`
+	Root     string `json:"root"`
 	Format   string `json:"format"`
 	Compress string `json:"compress"`
 
-	file string // the one file that Path names; "" when it is a folder
+	file string     // the one file that Path names; "" when it is a folder
+	tree *tree.Tree // what may be touched
 }
 
 // The formats.
@@ -34,9 +36,10 @@ const (
 )
 
 var fields = []spec.Field{
-	{Name: "path", Label: "Path", Type: spec.String, Required: true, Help: "A folder that gets a file per entity, or one file: /data/out/ or /data/out/orders.csv.gz."},
+	{Name: "path", Label: "Path", Type: spec.String, Required: true, File: true, Help: "A folder that gets a file per entity, or one file: /data/out/ or /data/out/orders.csv.gz."},
 	{Name: "format", Label: "Format", Type: spec.String, Options: []string{formatCSV, formatTSV, formatJSONL}, Help: "csv, tsv or jsonl. Default: what the file's name says, else csv."},
 	{Name: "compress", Label: "Compression", Type: spec.String, Options: []string{"none", "gzip", "zstd"}, Help: "none, gzip or zstd. Default: what the file's name says, else none."},
+	{Name: "root", Label: "Root", Type: spec.String, Help: "A folder that nothing is written or read outside of, whatever the path, tables and links in it say."},
 }
 
 func kindSpec() spec.Spec {
@@ -48,6 +51,7 @@ func kindSpec() spec.Spec {
 		FromURL: fromURL,
 		Show:    show,
 		Local:   func(json.RawMessage) bool { return true }, // a path means another file on another machine
+		Root:    "root",
 	}
 }
 
@@ -96,21 +100,28 @@ func decode(raw json.RawMessage) (settings, error) {
 	if !filepath.IsAbs(s.Path) {
 		return s, config("path", "path %q is not absolute", s.Path).Try("give the whole path, from / on")
 	}
+	return s, nil
+}
+
+// look finds out whether the path names a folder or a file, and what its name says.
+func (s *settings) look() error {
 	codec, name := compress.ByName(s.Path)
 	format := formatByName(name)
-	info, err := os.Stat(s.Path)
+	info, err := s.tree.Stat(s.Path)
 	isDir := err == nil && info.IsDir() || strings.HasSuffix(s.Path, "/") || format == ""
 	if isDir && err == nil && !info.IsDir() {
-		return s, config("path", "%s is a file whose name does not tell its format", s.Path).Try("give a folder, or a file named .csv, .tsv or .jsonl")
+		return config("path", "%s is a file whose name does not tell its format", s.Path).Try("give a folder, or a file named .csv, .tsv or .jsonl")
 	}
 	if !isDir {
 		s.file = filepath.Base(s.Path)
-		return s, s.fromName(format, codec)
-	}
-	if s.Format == "" {
+		err = s.fromName(format, codec)
+	} else if s.Format == "" {
 		s.Format = formatCSV
 	}
-	return s, nil
+	if isDir || err == nil {
+		err = s.isFolder()
+	}
+	return err
 }
 
 // fromName takes format and compression from the file's name; settings may only agree.
@@ -199,9 +210,9 @@ func short(s string) string {
 }
 
 // isFolder refuses a path on which a folder cannot be.
-func isFolder(dir string) error {
-	for p := dir; ; p = filepath.Dir(p) {
-		info, err := os.Stat(p)
+func (s *settings) isFolder() error {
+	for p := s.dir(); ; p = filepath.Dir(p) {
+		info, err := s.tree.Stat(p)
 		switch {
 		case err == nil && info.IsDir():
 			return nil

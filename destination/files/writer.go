@@ -5,20 +5,24 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/synclinehq/syncline"
 	"github.com/synclinehq/syncline/destination"
 	"github.com/synclinehq/syncline/format/compress"
 	"github.com/synclinehq/syncline/format/durable"
+	"github.com/synclinehq/syncline/format/tree"
 	"github.com/synclinehq/syncline/rows"
 )
 
 // Writer writes one entity.
 type Writer struct {
 	t       destination.Target
+	tree    *tree.Tree
 	place   place
 	codec   compress.Codec
 	columns columns
@@ -35,10 +39,10 @@ type Writer struct {
 var _ destination.Writer = (*Writer)(nil)
 
 func newWriter(t destination.Target, s settings, p place) (*Writer, error) {
-	if info, err := os.Stat(p.target); err == nil && !info.Mode().IsRegular() {
+	if info, err := s.tree.Stat(p.target); err == nil && !info.Mode().IsRegular() {
 		return nil, config("table", "%s is there and is no file", p.target).Try("move it away, or name another table")
 	}
-	c, err := settle(t, known(p))
+	c, err := settle(t, known(s.tree, p))
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +50,7 @@ func newWriter(t destination.Target, s settings, p place) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Writer{t: t, place: p, codec: s.codec(), columns: c, format: f, shape: c.shape(s), markers: newMarkers(p.dir, t.Fence.Stream), aside: aside}, nil
+	return &Writer{t: t, tree: s.tree, place: p, codec: s.codec(), columns: c, format: f, shape: c.shape(s), markers: newMarkers(s.tree, p.dir, t.Fence.Stream), aside: aside}, nil
 }
 
 // Takeover puts the token into the stream's marker, which every durable step of others
@@ -63,7 +67,7 @@ func (w *Writer) Takeover(ctx context.Context) (rows.Standing, error) {
 	}
 	standing := rows.Standing{Load: s.Load, Total: -1}
 	if p := s.Published; p != nil {
-		if p.holds() {
+		if p.holds(w.tree) {
 			standing.Mark = p.Mark
 		}
 		if p.Load == s.Load {
@@ -84,7 +88,7 @@ func (w *Writer) claim() (stream, error) {
 	if s.Token > w.t.Fence.Token {
 		return s, syncline.ErrLeaseLost
 	}
-	s.settle()
+	s.settle(w.tree)
 	same := s.Load == w.t.Load && !w.t.Restart
 	if same && s.Shape != w.shape && (s.Published == nil || s.Published.Load != s.Load) {
 		w.t.Note(syncline.Warning, "the columns of %s have changed since the load began: it begins anew", w.t.Entity.Name)
@@ -102,11 +106,11 @@ func (w *Writer) claim() (stream, error) {
 }
 
 // settle finds out whether a publish that was under way came to pass.
-func (s *stream) settle() {
+func (s *stream) settle(t *tree.Tree) {
 	if s.Publishing == nil {
 		return
 	}
-	done := s.Publishing.Staged == "" || identify(s.Publishing.As.Target) == s.Publishing.As.File
+	done := s.Publishing.Staged == "" || identify(t, s.Publishing.As.Target) == s.Publishing.As.File
 	if done {
 		s.Published = &s.Publishing.As
 	}
@@ -136,30 +140,20 @@ func (w *Writer) drop(ctx context.Context) error {
 // sweep removes the stages of this target that are not among keep: those of other loads
 // and tokens.
 func (w *Writer) sweep(keep map[string]bool) error {
-	found, err := filepath.Glob(filepath.Join(escape(w.place.dir), escape("."+w.stem()+".")+"*.part"))
-	if err != nil {
-		return fmt.Errorf("stages of %s: %w", w.place.target, err)
+	found, err := w.tree.ReadDir(w.place.dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return failed("list", w.place.dir, err)
 	}
-	for _, path := range found {
-		if !keep[path] {
-			if err := removed(path); err != nil {
-				return err
-			}
+	for _, f := range found {
+		path := filepath.Join(w.place.dir, f.Name())
+		if !strings.HasPrefix(f.Name(), "."+w.stem()+".") || !strings.HasSuffix(f.Name(), ".part") || keep[path] {
+			continue
+		}
+		if err := removed(w.tree, path); err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-// escape makes a name stand for itself in a pattern.
-func escape(name string) string {
-	var b []byte
-	for i := range len(name) {
-		if name[i] == '*' || name[i] == '?' || name[i] == '[' || name[i] == '\\' {
-			b = append(b, '\\')
-		}
-		b = append(b, name[i])
-	}
-	return string(b)
 }
 
 // stem is what the names of this stream's stages begin with. It ends in the stream's hash:
@@ -205,7 +199,7 @@ func (w *Writer) adopt(ctx context.Context) (map[string]rows.Position, error) {
 // stage any more; another is copied as far as it is valid. false: the stage is gone, so
 // the part begins anew.
 func (w *Writer) take(ctx context.Context, p *part, token int64) (bool, error) {
-	if info, err := os.Stat(p.File); err != nil || info.Size() < p.Size {
+	if info, err := w.tree.Stat(p.File); err != nil || info.Size() < p.Size {
 		w.t.Note(syncline.Warning, "%s, which part %s had been written to, is gone or cut short: the part begins anew", p.File, p.ID)
 		return false, w.fenced(ctx, func(*stream) error { return w.markers.removePart(p.ID) })
 	}
@@ -213,7 +207,7 @@ func (w *Writer) take(ctx context.Context, p *part, token int64) (bool, error) {
 	if !p.Position.Done {
 		old := p.File
 		p.File = w.stage(short(p.ID), token)
-		if err := copyFile(ctx, p.File, old, p.Size); err != nil {
+		if err := w.copyFile(ctx, p.File, old, p.Size); err != nil {
 			return false, err
 		}
 	}
@@ -221,13 +215,13 @@ func (w *Writer) take(ctx context.Context, p *part, token int64) (bool, error) {
 }
 
 // copyFile makes a durable file of the first size bytes of another.
-func copyFile(ctx context.Context, to, from string, size int64) error {
-	in, err := os.Open(from)
+func (w *Writer) copyFile(ctx context.Context, to, from string, size int64) error {
+	in, err := w.tree.Open(from)
 	if err != nil {
 		return failed("read", from, err)
 	}
 	defer func() { _ = in.Close() }() // it was only read
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
+	out, err := w.tree.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
 	if err != nil {
 		return failed("make", to, err)
 	}
@@ -238,7 +232,7 @@ func copyFile(ctx context.Context, to, from string, size int64) error {
 	if err = errors.Join(err, out.Close()); err != nil {
 		return failed("write", to, err)
 	}
-	return failed("make", to, durable.SyncDir(filepath.Dir(to)))
+	return failed("make", to, durable.SyncDir(w.tree, filepath.Dir(to)))
 }
 
 // appendFile copies size bytes from where in stands, in steps between which it may end.

@@ -27,7 +27,8 @@ const logBytes = 32 << 20
 // anyway; one connection spares the waiting for each other's locks.
 type file struct {
 	path string
-	turn chan struct{} // holds one token: whose turn it is
+	at   sqlitefile.Settings // path, and the root it is in
+	turn chan struct{}       // holds one token: whose turn it is
 	conn *sqlitefile.Conn
 	is   os.FileInfo // of the file behind conn
 	refs int
@@ -35,21 +36,27 @@ type file struct {
 
 var files = struct {
 	sync.Mutex
-	open map[string]*file
-}{open: map[string]*file{}}
+	open map[sqlitefile.Settings]*file
+}{open: map[sqlitefile.Settings]*file{}}
 
 // share gives the file's writer to one more holder, who calls release.
-func share(path string) *file {
-	path = canonical(path)
+func share(at sqlitefile.Settings) (*file, error) {
+	if at.Root == "" {
+		at.Path = canonical(at.Path)
+	}
+	path, err := at.Real()
+	if err != nil {
+		return nil, err
+	}
 	files.Lock()
 	defer files.Unlock()
-	f := files.open[path]
+	f := files.open[at]
 	if f == nil {
-		f = &file{path: path, turn: make(chan struct{}, 1)}
-		files.open[path] = f
+		f = &file{path: path, at: at, turn: make(chan struct{}, 1)}
+		files.open[at] = f
 	}
 	f.refs++
-	return f
+	return f, nil
 }
 
 // hold is share for somebody who has it already.
@@ -78,7 +85,7 @@ func (f *file) last() bool {
 	if f.refs--; f.refs > 0 {
 		return false
 	}
-	delete(files.open, f.path)
+	delete(files.open, f.at)
 	return true
 }
 
@@ -133,7 +140,7 @@ func (f *file) connect(ctx context.Context) error {
 		_ = f.conn.Close()
 		f.conn = nil
 	}
-	c, err := sqlitefile.OpenWrite(f.path)
+	c, err := f.at.OpenWrite()
 	if err != nil {
 		return err
 	}

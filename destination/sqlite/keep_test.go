@@ -319,7 +319,7 @@ func TestManyTablesAtOnce(t *testing.T) {
 	for n := range 6 {
 		p.expect(t, fmt.Sprint("select count(*), sum(id) from people_", n), "1000|499500")
 	}
-	if len(files.open) > 0 && files.open[p.path] != nil {
+	if len(files.open) > 0 && files.open[sqlitefile.Settings{Path: p.path}] != nil {
 		t.Error("the file is still held")
 	}
 }

@@ -37,7 +37,11 @@ func open(ctx context.Context, _ source.Env, settings json.RawMessage) (destinat
 	if err != nil {
 		return nil, err
 	}
-	d := &Destination{file: share(set.Path)}
+	f, err := share(set)
+	if err != nil {
+		return nil, err
+	}
+	d := &Destination{file: f}
 	if err := d.look(ctx, func(*sqlitefile.Conn) error { return nil }); err != nil {
 		d.file.release()
 		return nil, err
@@ -48,7 +52,7 @@ func open(ctx context.Context, _ source.Env, settings json.RawMessage) (destinat
 // look runs fn on what the file holds. A file that is not there is not made yet: fn is
 // left out, and it is only checked that it can be made.
 func (d *Destination) look(ctx context.Context, fn func(*sqlitefile.Conn) error) error {
-	if err := sqlitefile.Writable(d.file.path); err != nil {
+	if err := d.file.at.Writable(); err != nil {
 		return err
 	}
 	if !sqlitefile.Exists(d.file.path) {

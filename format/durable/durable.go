@@ -7,19 +7,20 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/synclinehq/syncline/format/tree"
 )
 
 // WriteFile puts data under path: a file of its own is synced, then renamed over it. What
 // writers of this path left that were killed on the way is removed; one that is still at
 // it, stopped and overtaken, is refused when it goes on.
-func WriteFile(path string, data []byte) error {
+func WriteFile(t *tree.Tree, path string, data []byte) error {
 	dir := filepath.Dir(path)
 	name := sha256.Sum256([]byte(filepath.Base(path))) // itself it could be too long for two
 	prefix := fmt.Sprintf(".new-%x-", name[:8])
-	f, err := os.CreateTemp(dir, prefix+"*")
+	f, fresh, err := t.CreateTemp(dir, prefix)
 	if err != nil {
 		return err
 	}
@@ -32,19 +33,19 @@ func WriteFile(path string, data []byte) error {
 	}
 	err = errors.Join(err, f.Close())
 	if err == nil {
-		err = Rename(f.Name(), path)
+		err = Rename(t, fresh, path)
 	} else {
-		err = errors.Join(err, os.Remove(f.Name()))
+		err = errors.Join(err, t.Remove(fresh))
 	}
-	return errors.Join(err, sweep(dir, prefix))
+	return errors.Join(err, sweep(t, dir, prefix))
 }
 
 // sweep removes the files of a folder whose names begin with prefix.
-func sweep(dir, prefix string) error {
-	files, err := os.ReadDir(dir)
+func sweep(t *tree.Tree, dir, prefix string) error {
+	files, err := t.ReadDir(dir)
 	for _, f := range files {
 		if strings.HasPrefix(f.Name(), prefix) {
-			if gone := os.Remove(filepath.Join(dir, f.Name())); !errors.Is(gone, fs.ErrNotExist) {
+			if gone := t.Remove(filepath.Join(dir, f.Name())); !errors.Is(gone, fs.ErrNotExist) {
 				err = errors.Join(err, gone)
 			}
 		}
@@ -53,16 +54,16 @@ func sweep(dir, prefix string) error {
 }
 
 // Rename moves a synced file to path, replacing what is there, and makes that last.
-func Rename(from, path string) error {
-	if err := os.Rename(from, path); err != nil {
+func Rename(t *tree.Tree, from, path string) error {
+	if err := t.Rename(from, path); err != nil {
 		return err
 	}
-	return SyncDir(filepath.Dir(path))
+	return SyncDir(t, filepath.Dir(path))
 }
 
 // SyncDir makes the names in a folder last.
-func SyncDir(dir string) error {
-	d, err := os.Open(dir)
+func SyncDir(t *tree.Tree, dir string) error {
+	d, err := t.Open(dir)
 	if err != nil {
 		return err
 	}

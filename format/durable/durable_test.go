@@ -11,7 +11,7 @@ import (
 func TestWriteFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.json")
 	for _, want := range []string{"one", "the second", ""} {
-		if err := WriteFile(path, []byte(want)); err != nil {
+		if err := WriteFile(nil, path, []byte(want)); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := os.ReadFile(path); err != nil || string(got) != want {
@@ -22,7 +22,7 @@ func TestWriteFile(t *testing.T) {
 	if err != nil || len(left) != 1 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
-	if err := WriteFile(filepath.Join(path, "under a file"), nil); err == nil {
+	if err := WriteFile(nil, filepath.Join(path, "under a file"), nil); err == nil {
 		t.Error("wrote under a file")
 	}
 }
@@ -31,7 +31,7 @@ func TestKilledWritersAreSweptAway(t *testing.T) {
 	dir := t.TempDir()
 	mine, other := filepath.Join(dir, "x.json"), filepath.Join(dir, "y.json")
 	for _, path := range []string{mine, other} { // as far as a killed one comes
-		if err := WriteFile(path, nil); err != nil {
+		if err := WriteFile(nil, path, nil); err != nil {
 			t.Fatal(err)
 		}
 		name := sha256.Sum256([]byte(filepath.Base(path)))
@@ -39,7 +39,7 @@ func TestKilledWritersAreSweptAway(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := WriteFile(mine, []byte("new")); err != nil {
+	if err := WriteFile(nil, mine, []byte("new")); err != nil {
 		t.Fatal(err)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 3 {
@@ -50,10 +50,10 @@ func TestKilledWritersAreSweptAway(t *testing.T) {
 func TestFailedRenameLeavesTheOld(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "x")
-	if err := WriteFile(path, []byte("old")); err != nil {
+	if err := WriteFile(nil, path, []byte("old")); err != nil {
 		t.Fatal(err)
 	}
-	if err := Rename(filepath.Join(dir, "none"), path); err == nil {
+	if err := Rename(nil, filepath.Join(dir, "none"), path); err == nil {
 		t.Error("renamed a file that is not there")
 	}
 	if got, _ := os.ReadFile(path); string(got) != "old" {

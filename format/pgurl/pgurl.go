@@ -29,9 +29,9 @@ var Fields = []spec.Field{
 	{Name: "password", Label: "Password", Type: spec.Password, Help: "password of the role; not asked of the environment or a password file"},
 	{Name: "database", Label: "Database", Type: spec.String, Required: true, Help: "database to connect to: postgres://user@host/DATABASE"},
 	{Name: "sslmode", Label: "TLS", Type: spec.String, Default: "prefer", Options: []string{"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}, Help: "whether the connection is encrypted and the server's certificate checked"},
-	{Name: "sslrootcert", Label: "Root certificate", Type: spec.String, Help: "file with the certificates that the server's is checked against"},
-	{Name: "sslcert", Label: "Client certificate", Type: spec.String, Help: "file with the client's certificate"},
-	{Name: "sslkey", Label: "Client key", Type: spec.String, Help: "file with the client's key"},
+	{Name: "sslrootcert", Label: "Root certificate", Type: spec.String, File: true, Help: "file with the certificates that the server's is checked against"},
+	{Name: "sslcert", Label: "Client certificate", Type: spec.String, File: true, Help: "file with the client's certificate"},
+	{Name: "sslkey", Label: "Client key", Type: spec.String, File: true, Help: "file with the client's key"},
 	{Name: "target_session_attrs", Label: "Kind of server", Type: spec.String, Default: "any", Options: []string{"any", "read-write", "read-only", "primary", "standby", "prefer-standby"}, Help: "which of several hosts will do"},
 }
 

@@ -11,13 +11,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/extensions"
 
 	"github.com/synclinehq/syncline/format/durable"
+	"github.com/synclinehq/syncline/format/tree"
 	"github.com/synclinehq/syncline/format/typename"
 	"github.com/synclinehq/syncline/rows"
 )
@@ -53,8 +53,8 @@ func Path(file string) string {
 
 // Write keeps the schema of a file, whose content may still have another name: it stands
 // at content now and will be file.
-func Write(file, content string, s Schema) error {
-	size, hash, err := identity(content)
+func Write(t *tree.Tree, file, content string, s Schema) error {
+	size, hash, err := identity(t, content)
 	if err != nil {
 		return fmt.Errorf("schema of %s: %w", file, err)
 	}
@@ -66,7 +66,7 @@ func Write(file, content string, s Schema) error {
 	if err != nil {
 		return fmt.Errorf("schema of %s: %w", file, err)
 	}
-	if err := durable.WriteFile(Path(file), data); err != nil {
+	if err := durable.WriteFile(t, Path(file), data); err != nil {
 		return fmt.Errorf("schema of %s: %w", file, err)
 	}
 	return nil
@@ -83,30 +83,30 @@ func native(f arrow.Field) string {
 
 // Read returns the schema that was kept for exactly this file; false when there is none,
 // or the file is another one by now.
-func Read(file string) (Schema, bool) {
+func Read(t *tree.Tree, file string) (Schema, bool) {
 	var d document
-	data, err := os.ReadFile(Path(file))
+	data, err := t.ReadFile(Path(file))
 	if err != nil || json.Unmarshal(data, &d) != nil {
 		return Schema{}, false
 	}
-	size, hash, err := identity(file)
+	size, hash, err := identity(t, file)
 	if err != nil || size != d.Size || hash != d.Hash {
 		return Schema{}, false
 	}
 	var fields []arrow.Field
 	for _, c := range d.Columns {
-		t, err := typename.Parse(c.Type)
+		is, err := typename.Parse(c.Type)
 		if err != nil {
 			return Schema{}, false // of a later version of Syncline
 		}
-		fields = append(fields, rows.Field(c.Name, t, !c.Required, c.Native))
+		fields = append(fields, rows.Field(c.Name, is, !c.Required, c.Native))
 	}
 	return Schema{Columns: arrow.NewSchema(fields, nil), Key: d.Key}, true
 }
 
 // Remove forgets the schema of a file.
-func Remove(file string) error {
-	if err := os.Remove(Path(file)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+func Remove(t *tree.Tree, file string) error {
+	if err := t.Remove(Path(file)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
@@ -116,8 +116,8 @@ const block = 64 << 10
 
 // identity looks at the first and the last block: enough to tell files apart that were
 // written at different times, without reading them whole.
-func identity(path string) (int64, string, error) {
-	f, err := os.Open(path)
+func identity(t *tree.Tree, path string) (int64, string, error) {
+	f, err := t.Open(path)
 	if err != nil {
 		return 0, "", err
 	}

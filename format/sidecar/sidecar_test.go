@@ -33,10 +33,10 @@ func TestSchemaComesBack(t *testing.T) {
 		rows.Field("z", typename.TimestampTZ, true, ""),
 		rows.Field("j", typename.JSON, true, "syncline:json"),
 	}, nil)
-	if err := Write(path, path, Schema{Columns: want, Key: []string{"id"}}); err != nil {
+	if err := Write(nil, path, path, Schema{Columns: want, Key: []string{"id"}}); err != nil {
 		t.Fatal(err)
 	}
-	got, ok := Read(path)
+	got, ok := Read(nil, path)
 	if !ok || !got.Columns.Equal(want) || !slices.Equal(got.Key, []string{"id"}) {
 		t.Fatalf("%v %v", ok, got)
 	}
@@ -45,30 +45,30 @@ func TestSchemaComesBack(t *testing.T) {
 func TestSchemaOfAnotherFile(t *testing.T) {
 	path := file(t, "id\n1\n")
 	s := Schema{Columns: arrow.NewSchema([]arrow.Field{{Name: "id", Type: arrow.PrimitiveTypes.Int64}}, nil)}
-	if _, ok := Read(path); ok {
+	if _, ok := Read(nil, path); ok {
 		t.Fatal("a schema from nowhere")
 	}
-	if err := Write(path, path, s); err != nil {
+	if err := Write(nil, path, path, s); err != nil {
 		t.Fatal(err)
 	}
 	for _, content := range []string{"id\n2\n", "id\n1\n1\n"} {
 		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, ok := Read(path); ok {
+		if _, ok := Read(nil, path); ok {
 			t.Errorf("the schema was taken for %q", content)
 		}
 	}
 	if err := os.WriteFile(Path(path), []byte("{"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := Read(path); ok {
+	if _, ok := Read(nil, path); ok {
 		t.Error("half a schema")
 	}
-	if err := Remove(path); err != nil {
+	if err := Remove(nil, path); err != nil {
 		t.Fatal(err)
 	}
-	if err := Remove(path); err != nil {
+	if err := Remove(nil, path); err != nil {
 		t.Error("removing twice:", err)
 	}
 }

@@ -39,12 +39,14 @@ type Conn struct {
 }
 
 // OpenRead opens an existing file. It is never created; nothing can be written.
-func OpenRead(path string) (*Conn, error) {
+func OpenRead(path string) (*Conn, error) { return openRead(path, false) }
+
+func openRead(path string, linkless bool) (*Conn, error) {
 	c := &Conn{path: path, class: syncline.ClassSource, patience: Patience, stmts: map[*Stmt]bool{}, ctx: context.Background()}
 	if err := regular(path); err != nil {
 		return nil, err
 	}
-	if err := c.open(0); err != nil {
+	if err := c.open(0, linkless); err != nil {
 		return nil, err
 	}
 	// Read-write under a promise not to write: a journal that a crashed writer left
@@ -56,12 +58,14 @@ func OpenRead(path string) (*Conn, error) {
 }
 
 // OpenWrite opens a file and makes it when it is missing. Its folder must be there.
-func OpenWrite(path string) (*Conn, error) {
+func OpenWrite(path string) (*Conn, error) { return openWrite(path, false) }
+
+func openWrite(path string, linkless bool) (*Conn, error) {
 	c := &Conn{path: path, class: syncline.ClassDestination, patience: Patience, stmts: map[*Stmt]bool{}, ctx: context.Background()}
 	if err := Writable(path); err != nil {
 		return nil, err
 	}
-	if err := c.open(engine.SQLITE_OPEN_CREATE); err != nil {
+	if err := c.open(engine.SQLITE_OPEN_CREATE, linkless); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -100,7 +104,8 @@ func regular(path string) error {
 	return nil
 }
 
-func (c *Conn) open(flags int32) error {
+// open refuses a path that holds a link if it is to be linkless.
+func (c *Conn) open(flags int32, linkless bool) error {
 	c.tls = libc.NewTLS()
 	name, err := libc.CString(c.path)
 	if err != nil {
@@ -110,6 +115,9 @@ func (c *Conn) open(flags int32) error {
 	out := libc.Xmalloc(c.tls, 8)
 	defer libc.Xfree(c.tls, out)
 	// One goroutine at a time, so no lock around every call.
+	if linkless {
+		flags |= engine.SQLITE_OPEN_NOFOLLOW
+	}
 	flags |= engine.SQLITE_OPEN_READWRITE | engine.SQLITE_OPEN_NOMUTEX | engine.SQLITE_OPEN_EXRESCODE
 	rc := engine.Xsqlite3_open_v2(c.tls, name, out, flags, 0)
 	c.db = *(*uintptr)(at(out))

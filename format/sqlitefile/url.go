@@ -13,6 +13,7 @@ import (
 // Settings are what a pipeline says about a SQLite file, at either end.
 type Settings struct {
 	Path string `json:"path"`
+	Root string `json:"root,omitempty"`
 }
 
 // Spec describes the settings of a kind that reads or writes SQLite files.
@@ -20,7 +21,11 @@ func Spec(summary string) spec.Spec {
 	return spec.Spec{
 		Kind:    "sqlite",
 		Summary: summary,
-		Fields:  []spec.Field{{Name: "path", Label: "File", Type: spec.String, Required: true, Help: "path of the database file"}},
+		Fields: []spec.Field{
+			{Name: "path", Label: "File", Type: spec.String, Required: true, File: true, Help: "path of the database file"},
+			{Name: "root", Label: "Root", Type: spec.String, Help: "a folder that the file must lie in, reached without links"},
+		},
+		Root:    "root",
 		Schemes: []string{"sqlite"},
 		FromURL: FromURL,
 		Show:    Show,

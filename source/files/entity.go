@@ -133,7 +133,7 @@ func (s *Source) sampleRows(files int) int64 {
 func (s *Source) known(g group) (sidecar.Schema, bool) {
 	var known sidecar.Schema
 	for i, f := range g.files {
-		one, ok := sidecar.Read(f.path)
+		one, ok := sidecar.Read(s.tree, f.path)
 		if !ok || i > 0 && (!one.Columns.Equal(known.Columns) || !slices.Equal(one.Key, known.Key)) {
 			return sidecar.Schema{}, false
 		}
@@ -144,7 +144,7 @@ func (s *Source) known(g group) (sidecar.Schema, bool) {
 
 // file looks at the first rows of a file.
 func (l *sample) file(path string) error {
-	o, err := openFile(path, l.ended)
+	o, err := l.src.openFile(path, l.ended)
 	if err != nil {
 		return err
 	}

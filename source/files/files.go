@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/synclinehq/syncline"
+	"github.com/synclinehq/syncline/format/tree"
 	"github.com/synclinehq/syncline/source"
 )
 
@@ -18,6 +19,7 @@ var Kind = source.Kind{Spec: kindSpec(), Open: open}
 // Source reads the files that its settings' path matches.
 type Source struct {
 	settings settings
+	tree     *tree.Tree
 	closed   chan struct{}
 	close    sync.Once
 }
@@ -32,10 +34,15 @@ func open(ctx context.Context, _ source.Env, raw json.RawMessage) (source.Source
 	if err != nil {
 		return nil, err
 	}
-	src := &Source{settings: s, closed: make(chan struct{})}
+	t, err := tree.Below(s.Root)
+	if err != nil {
+		return nil, err
+	}
+	src := &Source{settings: s, tree: t, closed: make(chan struct{})}
 	// A path that is not there is better said now than when a run has begun; a pattern
 	// may come to match later.
 	if _, err := src.files(ctx); err != nil && !errors.Is(err, errNoMatch) {
+		_ = src.Close() // nothing is under way
 		return nil, err
 	}
 	return src, nil
@@ -43,8 +50,12 @@ func open(ctx context.Context, _ source.Env, raw json.RawMessage) (source.Source
 
 // Close ends the reads that are under way.
 func (s *Source) Close() error {
-	s.close.Do(func() { close(s.closed) })
-	return nil
+	var err error
+	s.close.Do(func() {
+		close(s.closed)
+		err = s.tree.Close()
+	})
+	return err
 }
 
 // ended says why reading is to stop.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -31,7 +30,7 @@ var errNoMatch = errors.New("no file matches")
 // files lists what the path matches, in the order of names.
 func (s *Source) files(ctx context.Context) ([]file, error) {
 	p := filepath.Clean(s.settings.Path)
-	info, err := os.Stat(p)
+	info, err := s.tree.Stat(p)
 	switch {
 	case err == nil && !info.IsDir():
 		return []file{{filepath.Base(p), p}}, nil
@@ -44,7 +43,7 @@ func (s *Source) files(ctx context.Context) ([]file, error) {
 	if pattern == "" {
 		return nil, missing(p)
 	}
-	if _, err := os.Stat(dir); err != nil {
+	if _, err := s.tree.Stat(dir); err != nil {
 		return nil, unreadable(dir, err)
 	}
 	return s.list(ctx, dir, pattern, false)
@@ -57,6 +56,9 @@ func missing(p string) error {
 
 // unreadable says what is wrong with a path.
 func unreadable(p string, err error) error {
+	if e, ok := errors.AsType[*syncline.Error](err); ok {
+		return e // it leads out of the root
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return missing(p)
@@ -84,7 +86,7 @@ func (s *Source) list(ctx context.Context, dir, pattern string, known bool) ([]f
 	}
 	elements := strings.Split(pattern, "/")
 	var found []file
-	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+	err := s.tree.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
 		name, _ := filepath.Rel(dir, p) // p is below dir
 		switch {
 		case err != nil && name == ".":
@@ -103,7 +105,7 @@ func (s *Source) list(ctx context.Context, dir, pattern string, known bool) ([]f
 			}
 			return nil
 		}
-		if strings.HasPrefix(d.Name(), ".") || !fits(elements, name, false) || known && s.formatOf(p) == "" || !isFile(p) {
+		if strings.HasPrefix(d.Name(), ".") || !fits(elements, name, false) || known && s.formatOf(p) == "" || !s.isFile(p) {
 			return nil
 		}
 		if len(found) == maxFiles {
@@ -131,8 +133,8 @@ func checkPattern(pattern string) error {
 }
 
 // isFile follows links; a pipe or a device would be read for ever.
-func isFile(p string) bool {
-	info, err := os.Stat(p)
+func (s *Source) isFile(p string) bool {
+	info, err := s.tree.Stat(p)
 	return err == nil && info.Mode().IsRegular()
 }
 

@@ -37,8 +37,8 @@ type opened struct {
 }
 
 // openFile opens a file and looks at its first block. ended is asked before every read.
-func openFile(path string, ended func() error) (*opened, error) {
-	f, err := os.Open(path)
+func (s *Source) openFile(path string, ended func() error) (*opened, error) {
+	f, err := s.tree.Open(path)
 	if err != nil {
 		return nil, unreadable(path, err)
 	}

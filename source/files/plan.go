@@ -120,7 +120,7 @@ func rewritten(f file) error {
 }
 
 func (s *Source) identity(ctx context.Context, path string) (identity, error) {
-	o, err := openFile(path, func() error { return s.ended(ctx) })
+	o, err := s.openFile(path, func() error { return s.ended(ctx) })
 	if err != nil {
 		return identity{}, err
 	}

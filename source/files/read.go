@@ -44,7 +44,7 @@ func (s *Source) Read(ctx context.Context, q source.Query, _ source.Plan, part s
 
 func (s *Source) read(ctx context.Context, q source.Query, part source.Part, from []byte, yield func(rows.Batch, error) bool) error {
 	ended := func() error { return s.ended(ctx) }
-	o, at, err := begin(part, from, ended)
+	o, at, err := s.begin(part, from, ended)
 	if err != nil {
 		return err
 	}
@@ -88,13 +88,13 @@ func batch(b record.Batch, id identity) (rows.Batch, error) {
 }
 
 // begin opens the part's file at a position, and refuses any other file.
-func begin(part source.Part, from []byte, ended func() error) (*opened, record.Position, error) {
+func (s *Source) begin(part source.Part, from []byte, ended func() error) (*opened, record.Position, error) {
 	at := place{Position: record.Position{Place: stream.Start}}
 	var b bounds
 	if err := json.Unmarshal(part.Bounds, &b); err != nil {
 		return nil, at.Position, fmt.Errorf("bounds of part %s: %w", part.ID, err)
 	}
-	o, err := openFile(b.Path, ended)
+	o, err := s.openFile(b.Path, ended)
 	if err != nil {
 		return nil, at.Position, err
 	}

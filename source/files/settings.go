@@ -18,6 +18,7 @@ import (
 
 type settings struct {
 	Path      string   `json:"path"`
+	Root      string   `json:"root"`
 	Entity    string   `json:"entity"`
 	Format    string   `json:"format"`
 	Separator string   `json:"separator"`
@@ -29,13 +30,14 @@ type settings struct {
 
 // fields are the settings; the words of format are also the extensions it is known by.
 var fields = []spec.Field{
-	{Name: "path", Label: "Path", Type: spec.String, Required: true, Help: "A file, a folder, or a pattern: /data/*.csv; ** stands for any folders in between."},
+	{Name: "path", Label: "Path", Type: spec.String, Required: true, File: true, Help: "A file, a folder, or a pattern: /data/*.csv; ** stands for any folders in between."},
 	{Name: "entity", Label: "One entity", Type: spec.String, Help: "Read all matching files as one entity of this name, a part each; without it every file is an entity. In a URL also: as."},
 	{Name: "format", Label: "Format", Type: spec.String, Options: []string{"csv", "tsv", "jsonl"}, Help: "csv, tsv or jsonl, where the files' names do not say it."},
 	{Name: "separator", Label: "Separator", Type: spec.String, Help: "The sign between CSV fields, or tab, comma, semicolon, pipe. Default: found in the first line; a tab in TSV files."},
 	{Name: "quote", Label: "Quote", Type: spec.String, Default: `"`, Help: "The sign around CSV fields that hold separators or line ends."},
 	{Name: "header", Label: "Header", Type: spec.Bool, Default: true, Help: "Whether the first CSV row names the columns; without, they are column_1, column_2, …"},
 	{Name: "null", Label: "NULL", Type: spec.List, Help: `The unquoted CSV fields that mean NULL, such as NA or \N. Default: the empty field. "" in quotes is always the empty string.`},
+	{Name: "root", Label: "Root", Type: spec.String, Help: "A folder that nothing is read outside of, whatever the path and links in it say."},
 	{Name: "sample", Label: "Sample", Type: spec.Int, Default: 10_000, Help: "How many rows are looked at to find the types of columns; 0: all."},
 }
 
@@ -48,6 +50,7 @@ func kindSpec() spec.Spec {
 		FromURL:    fromURL,
 		Show:       show,
 		Local:      func(json.RawMessage) bool { return true }, // a path means another file on another machine
+		Root:       "root",
 		Cursorless: true,
 	}
 }
@@ -87,7 +90,7 @@ func show(raw json.RawMessage) string {
 	u.RawPath = strings.ReplaceAll(u.EscapedPath(), "%2A", "*") // as it was typed
 	params := url.Values{}
 	for _, name := range slices.Sorted(maps.Keys(s)) {
-		if f, ok := kindSpec().Field(name); ok && name != "path" && name != "sample" && fmt.Sprint(s[name]) != fmt.Sprint(f.Default) {
+		if f, ok := kindSpec().Field(name); ok && name != "path" && name != "root" && name != "sample" && fmt.Sprint(s[name]) != fmt.Sprint(f.Default) {
 			params.Set(name, fmt.Sprint(s[name]))
 		}
 	}

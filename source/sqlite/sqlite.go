@@ -23,6 +23,7 @@ var Kind = source.Kind{
 // Source is one file.
 type Source struct {
 	path string
+	at   sqlitefile.Settings
 	log  *slog.Logger
 	// closed ends reads that are under way.
 	closed context.Context
@@ -42,7 +43,7 @@ func open(ctx context.Context, env source.Env, settings json.RawMessage) (source
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{path: set.Path, log: env.Log}
+	s := &Source{path: set.Path, at: set, log: env.Log}
 	s.closed, s.close = context.WithCancel(context.Background())
 	if err := s.view(ctx, func(*sqlitefile.Conn) error { return nil }); err != nil {
 		s.close()
@@ -62,7 +63,7 @@ func (s *Source) view(ctx context.Context, fn func(*sqlitefile.Conn) error) (err
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	defer context.AfterFunc(s.closed, func() { stop(errClosed) })()
-	c, err := sqlitefile.OpenRead(s.path)
+	c, err := s.at.OpenRead()
 	if err != nil {
 		return err
 	}
