@@ -2,6 +2,7 @@ package elastic
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -12,8 +13,6 @@ import (
 	"github.com/synclinehq/syncline/auth"
 	"github.com/synclinehq/syncline/ledger"
 )
-
-var jobRoutes []route
 
 // silence is how long the worker of a job may be silent before the job is taken from it, as
 // Elastic's own service does it.
@@ -88,13 +87,13 @@ func (s saying) edit(r *syncline.Run, now time.Time) error {
 	if s.host != "" {
 		f.Host, f.LastSeen = s.host, ""
 	} else {
-		f.LastSeen = jobTime(orNow(s.lastSeen, now))
+		f.LastSeen = instantText(orNow(s.lastSeen, now))
 	}
 	if s.cursor != nil {
-		f.Connector = jobMerged(f.Connector, map[string]any{"sync_cursor": s.cursor})
+		f.Connector = mergedInto(f.Connector, map[string]any{"sync_cursor": s.cursor})
 	}
 	if s.metadata != nil {
-		f.Metadata = jobMerged(f.Metadata, s.metadata)
+		f.Metadata = mergedInto(f.Metadata, s.metadata)
 	}
 	if s.volume != nil {
 		f.Volume = s.volume
@@ -106,17 +105,12 @@ func (s saying) edit(r *syncline.Run, now time.Time) error {
 	return f.keep(r)
 }
 
-func jobMerged(dst, src map[string]any) map[string]any {
+// mergedInto is merge for a map that may not be there yet.
+func mergedInto(dst, src map[string]any) map[string]any {
 	if dst == nil {
 		dst = map[string]any{}
 	}
-	for k, v := range src {
-		if deep, ok := v.(map[string]any); ok {
-			was, _ := dst[k].(map[string]any)
-			v = jobMerged(was, deep)
-		}
-		dst[k] = v
-	}
+	merge(dst, src)
 	return dst
 }
 
@@ -141,15 +135,18 @@ func (s saying) counts(n *syncline.Counts) {
 	n.Read = saturated(n.Inserted, n.Deleted)
 }
 
-// job is a run, of any pipeline, with its pipeline; nil when that was deleted.
+// job is a run, of any pipeline, with its pipeline.
 type job struct {
 	ledger.Detail
 	p *syncline.Pipeline
 }
 
-// job reads a job if the caller may do this to it; absent, and out of the caller's sight,
-// is NotFound with nothing but the id for a reason.
+// job reads a job if the caller may do this to it. One that is out of the caller's sight is
+// absent.
 func (c *call) job(id string, may auth.Action) (*job, error) {
+	if !storable(id) {
+		return nil, notThere("%s", id)
+	}
 	d, err := c.api.o.Ledger.Run(c.ctx(), id)
 	if syncline.CodeOf(err) == syncline.NotFound {
 		return nil, notThere("%s", id)
@@ -157,18 +154,36 @@ func (c *call) job(id string, may auth.Action) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	who := c.who()
-	if err := who.May(may, d.Run.Pipeline); err != nil {
-		if !who.Sees(d.Run.Pipeline) && who.Key != "" {
+	p, err := c.api.pipelineOf(c.ctx(), &d.Run)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.who().May(may, p.Name); err != nil {
+		if c.who().Key != "" && !c.who().Sees(p.Name) {
 			return nil, notThere("%s", id)
 		}
 		return nil, err
 	}
-	p, err := c.api.o.Catalog.Get(c.ctx(), d.Run.PipelineID)
-	if err != nil && syncline.CodeOf(err) != syncline.NotFound {
-		return nil, err
-	}
 	return &job{d, p}, nil
+}
+
+// pipelineOf is a run's pipeline: what the run remembers of it, when it was deleted.
+func (a *API) pipelineOf(ctx context.Context, r *syncline.Run) (*syncline.Pipeline, error) {
+	p, err := a.o.Catalog.Get(ctx, r.PipelineID)
+	if syncline.CodeOf(err) == syncline.NotFound {
+		return &syncline.Pipeline{ID: r.PipelineID, Name: r.Pipeline}, nil
+	}
+	return p, err
+}
+
+// showJob is a job as an answer has it.
+func (c *call) showJob(d ledger.Detail, p *syncline.Pipeline) map[string]any {
+	doc := drawJob(d, p)
+	k, _ := doc["connector"].(map[string]any)
+	if fields := configurationOf(k); fields != nil {
+		k["configuration"] = c.configuration(p, fields)
+	}
+	return doc
 }
 
 // claimJob hands the job to the caller's worker.

@@ -58,8 +58,8 @@ func jobTrigger(o syncline.Origin) string {
 // jobTime writes an instant as Elasticsearch does.
 func jobTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
 
-// drawJob draws a run of any pipeline as a sync job. p may be nil: its pipeline was
-// deleted. Secrets in its configuration are as they are stored.
+// drawJob draws a run of any pipeline as a sync job. Secrets in its configuration are as
+// they are stored: showJob makes of them what the caller may read.
 func drawJob(d ledger.Detail, p *syncline.Pipeline) map[string]any {
 	r := &d.Run
 	f, err := jobFileOf(r)
@@ -70,7 +70,7 @@ func drawJob(d ledger.Detail, p *syncline.Pipeline) map[string]any {
 	doc := map[string]any{
 		"id": r.ID, "connector": jobConnector(r, f, p), "created_at": jobTime(r.CreatedAt),
 		"job_type": jobType(r.Mode), "trigger_method": jobTrigger(r.Origin), "status": jobWord(r),
-		"indexed_document_count": n.Inserted + n.Updated + n.Unchanged, "deleted_document_count": n.Deleted + n.Swept,
+		"indexed_document_count": jobIndexed(n), "deleted_document_count": jobDeleted(n),
 		"indexed_document_volume": jobVolume(f, n), "total_document_count": f.Total,
 		"metadata": map[string]any{}, "last_seen": jobSeen(d, f),
 	}
@@ -149,16 +149,51 @@ func jobVolume(f jobFile, n syncline.Counts) int64 {
 	return n.Bytes >> 20
 }
 
-// jobConnector is the connector as it was when the job was made. For a run that was not
-// made over this API it is drawn from the pipeline.
+// jobConnector is the connector as it was when the job was made. Of a run that was not made
+// over this API it is drawn from the pipeline as it is now.
 func jobConnector(r *syncline.Run, f jobFile, p *syncline.Pipeline) map[string]any {
 	if f.Connector["id"] != nil {
 		return f.Connector
 	}
-	if p == nil {
-		p = &syncline.Pipeline{ID: r.PipelineID}
+	k := &connector{id: catalog.NameIn(p), p: p, doc: map[string]any{}}
+	if !foreign(p) {
+		if made, err := document(p); err == nil {
+			k = made
+		}
+	} else if s := p.Definition.Source.Kind; s != "" {
+		k.doc["service_type"], k.doc["index_name"] = s, p.Definition.Destination.Shown
 	}
-	return map[string]any{"id": catalog.NameIn(p), "service_type": p.Definition.Source.Kind, "index_name": p.Definition.Destination.Shown}
+	return snapshot(k, r.Mode)
+}
+
+// snapshotParts are what a job keeps of its connector, beside its id, filtering and index.
+var snapshotParts = []string{"language", "pipeline", "service_type", "configuration"}
+
+// snapshot is the part of a connector that a job keeps; what is null or absent is left out.
+func snapshot(k *connector, m syncline.Mode) map[string]any {
+	s := map[string]any{"id": k.id}
+	for _, name := range snapshotParts {
+		if v := k.doc[name]; v != nil {
+			s[name] = v
+		}
+	}
+	if list, _ := k.doc["filtering"].([]any); len(list) > 0 {
+		if first, _ := list[0].(map[string]any); first["active"] != nil {
+			s["filtering"] = first["active"]
+		}
+	}
+	if index := indexOf(k.doc); index != "" {
+		s["index_name"] = jobIndex(index, m)
+	}
+	return s
+}
+
+// jobIndex is where a job writes.
+func jobIndex(index string, m syncline.Mode) string {
+	if m == syncline.ModeAccessControl {
+		return ".search-acl-filter-" + index
+	}
+	return index
 }
 
 // jobSum is a job's counts, which are those of its tasks.
@@ -168,6 +203,9 @@ func jobSum(tasks []*syncline.Task) (n syncline.Counts) {
 	}
 	return n
 }
+
+func jobIndexed(n syncline.Counts) int64 { return n.Inserted + n.Updated + n.Unchanged }
+func jobDeleted(n syncline.Counts) int64 { return n.Deleted + n.Swept }
 
 // saturated stops at the largest number rather than turn negative: clients may say
 // anything.
