@@ -19,7 +19,7 @@ func (c *call) answer(a answer, err error) {
 	if a.sent {
 		return
 	}
-	doc, err := c.encode(a.body)
+	doc, err := c.encode(a.status, a.body)
 	if err != nil {
 		c.api.o.Log.Error("encode an answer", "path", c.r.URL.Path, "err", err)
 		a.status, doc = http.StatusInternalServerError, []byte(`{"error":{"type":"exception","reason":"internal error"},"status":500}`)
@@ -49,7 +49,7 @@ func mediaType(accept string) string {
 
 // encode draws a body as the query asks for it: cut down by filter_path, indented by
 // pretty.
-func (c *call) encode(body any) ([]byte, error) {
+func (c *call) encode(status int, body any) ([]byte, error) {
 	if body == nil {
 		return nil, nil
 	}
@@ -60,7 +60,7 @@ func (c *call) encode(body any) ([]byte, error) {
 		return nil, err
 	}
 	doc := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-	if paths := c.list("filter_path"); len(paths) > 0 {
+	if paths := c.list("filter_path"); len(paths) > 0 && status < http.StatusBadRequest { // errors are always whole
 		cut, err := filter(doc, paths)
 		if err != nil {
 			return nil, err

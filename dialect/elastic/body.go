@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -43,7 +44,7 @@ func (c *call) body() (*value, []byte, error) {
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return nil, raw, nil
 	}
-	d := &reader{json.NewDecoder(bytes.NewReader(raw)), raw}
+	d := &scanner{json.NewDecoder(bytes.NewReader(raw)), raw}
 	d.UseNumber()
 	v, err := d.value(0)
 	if err == nil {
@@ -54,12 +55,12 @@ func (c *call) body() (*value, []byte, error) {
 	return v, raw, err
 }
 
-type reader struct {
+type scanner struct {
 	*json.Decoder
 	raw []byte
 }
 
-func (d *reader) broken(why string) error {
+func (d *scanner) broken(why string) error {
 	return parseFault(d.raw, int(d.InputOffset()), "%s", why)
 }
 
@@ -72,7 +73,7 @@ func parseFault(raw []byte, at int, format string, args ...any) *failure {
 	return fault(http.StatusBadRequest, "x_content_parse_exception", "[%d:%d] "+format, args...)
 }
 
-func (d *reader) value(depth int) (*value, error) {
+func (d *scanner) value(depth int) (*value, error) {
 	if depth > maxDepth {
 		return nil, d.broken("more than " + strconv.Itoa(maxDepth) + " levels")
 	}
@@ -99,7 +100,7 @@ func (d *reader) value(depth int) (*value, error) {
 	return v, nil
 }
 
-func (d *reader) object(v *value, depth int) error {
+func (d *scanner) object(v *value, depth int) error {
 	v.token = "START_OBJECT"
 	seen := map[string]bool{}
 	for d.More() {
@@ -122,7 +123,7 @@ func (d *reader) object(v *value, depth int) error {
 	return d.closed()
 }
 
-func (d *reader) array(v *value, depth int) error {
+func (d *scanner) array(v *value, depth int) error {
 	v.token = "START_ARRAY"
 	for d.More() {
 		item, err := d.value(depth + 1)
@@ -134,7 +135,7 @@ func (d *reader) array(v *value, depth int) error {
 	return d.closed()
 }
 
-func (d *reader) closed() error {
+func (d *scanner) closed() error {
 	if _, err := d.Token(); err != nil {
 		return d.broken("malformed JSON")
 	}
@@ -182,14 +183,19 @@ func (v *value) isNull() bool { return v.token == "VALUE_NULL" }
 type kind int
 
 const (
-	text         kind = iota // a number or boolean becomes its text
-	textOrNull               //
-	boolean                  //
-	long                     // a whole number of 64 bits, also written as text
-	object                   //
-	objectOrNull             //
-	array                    //
-	anything                 //
+	text          kind = iota // a number or boolean becomes its text
+	textOrNull                //
+	boolean                   //
+	long                      // a whole number of 64 bits, also written as text
+	object                    //
+	objectOrNull              //
+	array                     //
+	arrayOrNull               //
+	scalarKind                // a text, number or boolean, kept as what it is
+	scalarOrNull              //
+	objectOrArray             //
+	integer                   // a whole number of 32 bits, also written as text
+	anything                  //
 )
 
 // field is one that a body may have.
@@ -197,9 +203,16 @@ type field struct {
 	name     string
 	kind     kind
 	required bool
+	// read makes of a value that fits the kind what is stored; nil: as it came. What it
+	// refuses is the cause of the field's error.
+	read reader
 }
 
-// parser reads one kind of body: it is strict about names and types.
+// reader makes of a value in a body what is stored. Its errors are *failure.
+type reader func(raw []byte, v *value) (any, error)
+
+// parser reads one kind of body: it is strict about names and types. Of an object inside a
+// body, the members it does not know are dropped.
 type parser struct {
 	name   string
 	fields []field
@@ -207,20 +220,128 @@ type parser struct {
 
 // read takes a body's members apart. A body that is not there is refused when needed says so.
 func (p parser) read(c *call, needed bool) (map[string]*value, error) {
-	v, raw, err := c.body()
+	v, raw, err := c.bodyOr(needed)
 	if err != nil {
 		return nil, err
-	}
-	if v == nil {
-		if needed {
-			return nil, fault(http.StatusBadRequest, "parse_exception", "request body is required")
-		}
-		return map[string]*value{}, nil
 	}
 	return p.object(raw, v)
 }
 
+// given reads a body as what of it is stored, by name.
+func (p parser) given(c *call, needed bool) (map[string]any, error) {
+	v, raw, err := c.bodyOr(needed)
+	if err != nil {
+		return nil, err
+	}
+	return p.build(raw, v, false)
+}
+
+// bodyOr is the body, an empty object when there is none and none is needed.
+func (c *call) bodyOr(needed bool) (*value, []byte, error) {
+	v, raw, err := c.body()
+	if err != nil || v != nil {
+		return v, raw, err
+	}
+	if needed {
+		return nil, nil, fault(http.StatusBadRequest, "parse_exception", "request body is required")
+	}
+	return &value{token: "START_OBJECT"}, raw, nil
+}
+
+// build is members, each value as it is stored.
+func (p parser) build(raw []byte, v *value, inside bool) (map[string]any, error) {
+	members, err := p.members(raw, v, inside)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]any, len(members))
+	for _, f := range p.fields {
+		m := members[f.name]
+		if m == nil {
+			continue
+		}
+		if f.read == nil || m.isNull() {
+			out[f.name] = m.as(f.kind)
+			continue
+		}
+		if out[f.name], err = f.read(raw, m); err != nil {
+			return nil, p.failed(raw, m, f.name, err)
+		}
+	}
+	return out, nil
+}
+
+// failed is the error of a field whose value is refused further down.
+func (p parser) failed(raw []byte, v *value, field string, cause error) error {
+	e := parseFault(raw, v.at, "[%s] failed to parse field [%s]", p.name, field)
+	e.cause, _ = cause.(*failure)
+	return e
+}
+
+// objectOf reads an object.
+func objectOf(p parser) reader {
+	return func(raw []byte, v *value) (any, error) { return p.build(raw, v, true) }
+}
+
+// listOf reads an array.
+func listOf(item reader) reader {
+	return func(raw []byte, v *value) (any, error) {
+		out := make([]any, len(v.items))
+		for i, one := range v.items {
+			var err error
+			if out[i], err = item(raw, one); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	}
+}
+
+// mapOf reads an object whose members are all of one kind.
+func mapOf(name string, item reader) reader {
+	return func(raw []byte, v *value) (any, error) {
+		out := make(map[string]any, len(v.members))
+		for i := range v.members {
+			m := &v.members[i]
+			var err error
+			if out[m.name], err = item(raw, &m.value); err != nil {
+				return nil, parser{name: name}.failed(raw, &m.value, m.name, err)
+			}
+		}
+		return out, nil
+	}
+}
+
+// enumOf reads a word, in any case when folded, and keeps it in lower case.
+func enumOf(what string, folded bool, words ...string) reader {
+	return func(_ []byte, v *value) (any, error) {
+		word := v.text
+		if folded {
+			word = strings.ToLower(word)
+		}
+		if v.isNull() || !slices.Contains(words, word) {
+			return nil, illegal("Unknown %s [%s].", what, v.text)
+		}
+		return word, nil
+	}
+}
+
+// ofKind reads what fits a kind, as an item of a list called name.
+func ofKind(name string, k kind) reader {
+	p := parser{name: name}
+	return func(raw []byte, v *value) (any, error) {
+		if err := p.fits(raw, field{name: name, kind: k}, v); err != nil {
+			return nil, err
+		}
+		return v.as(k), nil
+	}
+}
+
 func (p parser) object(raw []byte, v *value) (map[string]*value, error) {
+	return p.members(raw, v, false)
+}
+
+func (p parser) members(raw []byte, v *value, inside bool) (map[string]*value, error) {
 	if v.token != "START_OBJECT" {
 		return nil, parseFault(raw, v.at, "[%s] Expected START_OBJECT but was: %s", p.name, v.token)
 	}
@@ -228,6 +349,9 @@ func (p parser) object(raw []byte, v *value) (map[string]*value, error) {
 	for i := range v.members {
 		m := &v.members[i]
 		f, known := p.field(m.name)
+		if !known && inside {
+			continue
+		}
 		if !known {
 			return nil, parseFault(raw, m.at, "[%s] unknown field [%s]", p.name, m.name)
 		}
@@ -271,6 +395,12 @@ var accepted = map[kind]string{
 	object:       "START_OBJECT",
 	objectOrNull: "START_OBJECT VALUE_NULL",
 	array:        "START_ARRAY",
+	arrayOrNull:  "START_ARRAY VALUE_NULL",
+	scalarKind:   "VALUE_STRING VALUE_NUMBER VALUE_BOOLEAN",
+	scalarOrNull: "VALUE_STRING VALUE_NUMBER VALUE_BOOLEAN VALUE_NULL",
+	integer:      "VALUE_NUMBER VALUE_STRING",
+
+	objectOrArray: "START_OBJECT START_ARRAY",
 }
 
 func (p parser) fits(raw []byte, f field, v *value) error {
@@ -284,6 +414,9 @@ func (p parser) fits(raw []byte, f field, v *value) error {
 	case long:
 		_, err := v.long()
 		bad = err != nil
+	case integer:
+		n, err := v.long()
+		bad = err != nil || n != int64(int32(n))
 	}
 	if bad {
 		e := parseFault(raw, v.at, "[%s] failed to parse field [%s]", p.name, f.name)
@@ -309,7 +442,7 @@ func (v *value) as(k kind) any {
 		return v.text
 	case k == boolean:
 		return v.text == "true"
-	case k == long:
+	case k == long || k == integer:
 		n, _ := v.long() // it fits
 		return n
 	}

@@ -3,6 +3,7 @@ package elastic
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -17,7 +18,33 @@ var connectorRoutes = []route{
 	{method: http.MethodPost, path: "/_connector", may: auth.Edit, handle: (*call).createConnector},
 	{method: http.MethodPut, path: "/_connector", may: auth.Edit, handle: (*call).createConnector},
 	{method: http.MethodPut, path: "/_connector/{connector_id}", may: auth.Edit, handle: (*call).putConnector},
+	{method: http.MethodGet, path: "/_connector", query: listQuery, may: auth.Read, handle: (*call).listConnectors},
 	{method: http.MethodGet, path: "/_connector/{connector_id}", query: []string{"include_deleted"}, may: auth.Read, handle: (*call).getConnector},
+	{method: http.MethodDelete, path: "/_connector/{connector_id}", query: []string{"delete_sync_jobs", "hard"}, may: auth.Edit, handle: (*call).deleteConnector},
+	updating("_api_key_id", false, (*call).updateAPIKey),
+	updating("_check_in", true, (*call).checkIn),
+	updating("_configuration", false, (*call).updateConfiguration),
+	updating("_error", true, (*call).updateError),
+	updating("_features", false, (*call).updateFeatures),
+	updating("_filtering", false, (*call).updateFiltering),
+	updating("_filtering/_activate", true, (*call).activateDraft),
+	updating("_filtering/_validation", true, (*call).validateDraft),
+	updating("_index_name", false, (*call).updateIndexName),
+	updating("_last_sync", true, (*call).updateLastSync),
+	updating("_name", false, (*call).updateName),
+	updating("_native", false, (*call).updateNative),
+	updating("_pipeline", false, (*call).updatePipeline),
+	updating("_scheduling", false, (*call).updateScheduling),
+	updating("_service_type", false, (*call).updateServiceType),
+	updating("_status", true, (*call).updateStatus),
+}
+
+var listQuery = []string{"from", "size", "index_name", "connector_name", "service_type", "include_deleted", "query"}
+
+// updating is an endpoint that changes a part of a connector; some parts are for its
+// worker to say.
+func updating(what string, worker bool, handle func(*call) (answer, error)) route {
+	return route{method: http.MethodPut, path: "/_connector/{connector_id}/" + what, may: auth.Edit, worker: worker, handle: handle}
 }
 
 // newDocument is a connector that nobody has said anything about yet.
@@ -39,18 +66,23 @@ var putParser = parser{"connector_put_request", []field{
 
 // createConnector makes a connector under an id of its own.
 func (c *call) createConnector() (answer, error) {
+	return c.makeConnector(newID())
+}
+
+// newID makes an id as Elasticsearch's are.
+func newID() string {
 	id := make([]byte, 15)
 	_, _ = rand.Read(id) // never fails
-	return c.makeConnector(base64.RawURLEncoding.EncodeToString(id))
+	return base64.RawURLEncoding.EncodeToString(id)
 }
 
 func (c *call) putConnector() (answer, error) {
-	id, err := c.connectorID("[connector_id] cannot be [null] or [\"\"].")
-	if err != nil {
+	if err := c.valid(); err != nil {
 		return answer{}, err
 	}
+	id := c.vars["connector_id"]
 	if !storable(id) || len(id) > maxID {
-		return answer{}, invalid("id [" + id + "] is too long or cannot be stored, must be UTF-8 without NUL and no longer than 512 bytes")
+		return answer{}, invalid(fmt.Sprintf("id [%q] cannot be stored: must be UTF-8 without NUL, and no longer than %d bytes but was: %d", id, maxID, len(id)))
 	}
 	return c.makeConnector(id)
 }
@@ -69,16 +101,17 @@ func (c *call) connectorID(empty string) (string, error) {
 
 // makeConnector puts a new document in the place of whatever there was.
 func (c *call) makeConnector(id string) (answer, error) {
-	given, err := putParser.read(c, false)
+	given, err := putParser.given(c, false)
 	if err != nil {
 		return answer{}, err
 	}
 	if err := checkPut(given); err != nil {
 		return answer{}, err
 	}
+	made := jobTime(c.now())
 	result := "created"
 	_, err = c.api.o.Catalog.Make(c.ctx(), Name, id, func(tx syncline.Tx, p *syncline.Pipeline) error {
-		before := &connector{id: id, p: p}
+		before := &connector{id: id, p: p, doc: map[string]any{}}
 		result = "created"
 		name := id
 		if p.Version > 0 {
@@ -90,11 +123,7 @@ func (c *call) makeConnector(id string) (answer, error) {
 		if err := c.may(name); err != nil {
 			return err
 		}
-		now, err := tx.Now()
-		if err != nil {
-			return err
-		}
-		_, _, err = c.api.keep(tx, before, putDocument(given, jobTime(now)))
+		_, _, err = c.api.keep(tx, before, putDocument(given, made))
 		return err
 	})
 	if err != nil {
@@ -107,30 +136,26 @@ func (c *call) makeConnector(id string) (answer, error) {
 	return answer{status: status, body: map[string]any{"id": id, "result": result}}, nil
 }
 
-func putDocument(given map[string]*value, now string) map[string]any {
-	doc := newDocument(now)
-	for name, v := range given {
-		if !v.isNull() {
-			doc[name] = v.as(putParser.kindOf(name))
-		}
-	}
+func putDocument(given map[string]any, made string) map[string]any {
+	doc := newDocument(made)
+	maps.Copy(doc, withoutNulls(given))
 	if doc["is_native"] == true {
-		doc["status"] = "needs_configuration"
+		doc["status"] = needsConfiguration
 	}
 	return doc
 }
 
-func checkPut(given map[string]*value) error {
-	index := given["index_name"]
-	if index == nil || index.isNull() {
+func checkPut(given map[string]any) error {
+	index, attached := given["index_name"].(string)
+	if !attached {
 		return nil
 	}
 	var found []string
-	if why := illegalIndex(index.text); why != "" {
+	if why := illegalIndex(index); why != "" {
 		found = append(found, why)
 	}
-	if native := given["is_native"]; native != nil && native.text == "true" && !managed(index.text) {
-		found = append(found, "Index ["+index.text+"] is invalid. Index attached to an Elastic-managed connector must start with the prefix: ["+managedPrefix+"]")
+	if given["is_native"] == true && !managed(index) {
+		found = append(found, "Index ["+index+"] is invalid. Index attached to an Elastic-managed connector must start with the prefix: ["+managedPrefix+"]")
 	}
 	return invalid(found...)
 }

@@ -1,11 +1,13 @@
 package elastic
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/synclinehq/syncline"
+	"github.com/synclinehq/syncline/catalog"
 	"github.com/synclinehq/syncline/ledger"
 	"github.com/synclinehq/syncline/schedule"
 )
@@ -13,18 +15,24 @@ import (
 // drawForeign draws a pipeline that was made elsewhere as a connector that is not an
 // outside worker's.
 func (a *API) drawForeign(p *syncline.Pipeline) map[string]any {
-	d := &p.Definition
 	doc := newDocument(jobTime(p.CreatedAt))
-	doc["name"], doc["is_native"], doc["status"] = p.Name, true, "configured"
-	doc["service_type"] = d.Source.Kind
-	if d.Destination.Shown != "" {
-		doc["index_name"] = d.Destination.Shown
+	s := foreignSummary(p)
+	doc["name"], doc["is_native"], doc["status"], doc["service_type"] = s.Name, true, "configured", s.Service
+	if s.Index != "" {
+		doc["index_name"] = s.Index
 	}
 	scheduling := doc["scheduling"].(map[string]any)
-	for _, s := range d.Schedules {
+	for _, s := range p.Definition.Schedules {
 		scheduling[jobType(s.Mode)] = drawSchedule(s, !s.Off && p.PausedAt.IsZero())
 	}
 	return doc
+}
+
+// foreignSummary is what a list asks of a pipeline that was made elsewhere: read by the
+// kind of its source, written to what its destination shows.
+func foreignSummary(p *syncline.Pipeline) summary {
+	from, to := p.Definition.Source, p.Definition.Destination
+	return summary{ID: catalog.NameIn(p), Name: p.Name, Service: cmp.Or(from.Kind, from.Shown), Index: to.Shown}
 }
 
 // recent completes a foreign connector with what its newest run says.
@@ -81,7 +89,7 @@ func quartz(s syncline.Schedule) string {
 
 func checkCron(text string) error {
 	if strings.TrimSpace(text) == "" {
-		return illegal("invalid cron expression [%s]", text)
+		return syncline.Errorf(syncline.InvalidArgument, "it is empty").Try("for example %s", never)
 	}
 	return schedule.Check(syncline.Schedule{Cron: text, Grammar: "quartz"})
 }

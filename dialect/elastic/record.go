@@ -2,6 +2,7 @@ package elastic
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"iter"
 	"maps"
@@ -111,6 +112,21 @@ func (a *API) sketch(p *syncline.Pipeline) (*connector, error) {
 // means something. They are sketches: recent completes those that are shown.
 func (c *call) connectors() iter.Seq2[*connector, error] {
 	return func(yield func(*connector, error) bool) {
+		for p, err := range c.pipelines() {
+			var k *connector
+			if err == nil {
+				k, err = c.api.sketch(p)
+			}
+			if !yield(k, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// pipelines are all that the caller sees, read page by page; an error is the last.
+func (c *call) pipelines() iter.Seq2[*syncline.Pipeline, error] {
+	return func(yield func(*syncline.Pipeline, error) bool) {
 		for after := ""; ; {
 			page, err := c.api.o.Catalog.List(c.ctx(), after)
 			if err != nil {
@@ -122,10 +138,7 @@ func (c *call) connectors() iter.Seq2[*connector, error] {
 			}
 			after = page[len(page)-1].Name
 			for _, p := range page {
-				if !c.who().Sees(p.Name) {
-					continue
-				}
-				if k, err := c.api.sketch(p); !yield(k, err) || err != nil {
+				if c.who().Sees(p.Name) && !yield(p, nil) {
 					return
 				}
 			}
@@ -137,6 +150,11 @@ func (c *call) connectors() iter.Seq2[*connector, error] {
 // called again and touches nothing else; sensitive values read as masked in it, and those
 // it leaves so stay as they are. What changes nothing is "noop" and stores nothing.
 func (c *call) change(id string, fn func(doc map[string]any) error) (result string, k *connector, err error) {
+	return c.changeAt(id, func(_ *syncline.Pipeline, doc map[string]any) error { return fn(doc) })
+}
+
+// changeAt is change for who must see the pipeline as well, as it is stored.
+func (c *call) changeAt(id string, fn func(p *syncline.Pipeline, doc map[string]any) error) (result string, k *connector, err error) {
 	if !storable(id) {
 		return "", nil, connectorNotFound(id)
 	}
@@ -149,7 +167,7 @@ func (c *call) change(id string, fn func(doc map[string]any) error) (result stri
 			return err
 		}
 		doc := masked(before.doc)
-		if err := fn(doc); err != nil {
+		if err := fn(p, doc); err != nil {
 			return err
 		}
 		k, result, err = c.api.keep(tx, before, doc)
@@ -157,6 +175,9 @@ func (c *call) change(id string, fn func(doc map[string]any) error) (result stri
 	})
 	if syncline.CodeOf(err) == syncline.NotFound {
 		return "", nil, c.reaches(id, nil, err)
+	}
+	if err != nil && p != nil {
+		err = cmp.Or(c.may(p.Name), err) // also of what was made elsewhere, which fn is not asked about
 	}
 	if err != nil {
 		return "", nil, err
@@ -170,6 +191,9 @@ func (c *call) change(id string, fn func(doc map[string]any) error) (result stri
 func (a *API) keep(tx syncline.Tx, before *connector, doc map[string]any) (*connector, string, error) {
 	after := &connector{id: before.id, p: before.p, doc: doc}
 	if err := a.seal(after, before.doc); err != nil {
+		return nil, "", err
+	}
+	if err := a.complete(after); err != nil {
 		return nil, "", err
 	}
 	was, err := encodeDocument(before.id, before.doc)

@@ -94,11 +94,10 @@ func (c *call) role() error {
 func (c *call) may(pipeline string) error { return c.allowed(c.who(), pipeline) }
 
 func (c *call) allowed(who auth.Principal, pipeline string) error {
-	err := who.May(c.route.may, pipeline)
-	if err != nil && c.route.worker && who.May(auth.Work, pipeline) == nil {
-		return nil
+	if c.route.worker && who.Role == auth.Worker {
+		return who.May(auth.Work, pipeline)
 	}
-	return err
+	return who.May(c.route.may, pipeline)
 }
 
 // match holds a path against a route's, segment by segment. A trailing slash means the
