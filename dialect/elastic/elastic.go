@@ -32,14 +32,17 @@ type Options struct {
 	// Upstream is the search cluster that everything goes to which is not the API's own,
 	// and where connectors that Syncline runs itself write; nil: there is none.
 	Upstream *Upstream
+	// Release is the Elasticsearch that clients take the server for; default 9.6.0.
+	Release string
 	// Now is the clock of what clients are told; default time.Now.
 	Now func() time.Time
 }
 
 // API is the dialect.
 type API struct {
-	o      Options
-	routes []route
+	o       Options
+	routes  []route
+	cluster *cluster // nil: there is none
 }
 
 var _ dialect.Dialect = (*API)(nil)
@@ -49,7 +52,10 @@ func New(o Options) *API {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	a := &API{o: o}
+	if o.Release == "" {
+		o.Release = release
+	}
+	a := &API{o: o, cluster: newCluster(o.Upstream)}
 	a.routes = a.table()
 	return a
 }
