@@ -64,7 +64,7 @@ func TestAddressesArePoliced(t *testing.T) {
 		_, err := guardedDial(o)(t.Context(), "tcp", "169.254.169.254:80")
 		policed(t, err, "169.254.169.254", "another host")
 	}
-	s := pgurl.Settings{Host: "169.254.169.254", Port: 5432, User: "u", Database: "d", SSLMode: "disable"}
+	s := pgurl.Settings{Host: "169.254.169.254", Port: 5432, User: "u", Database: "d", SSLMode: "disable", TargetSessionAttrs: "any"}
 	_, err = pgurl.Connect(t.Context(), guardedDial(Options{}), s, nil)
 	policed(t, err, `connect to database "d" at 169.254.169.254`, "another host")
 }

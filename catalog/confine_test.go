@@ -23,7 +23,8 @@ var (
 		Local: func(json.RawMessage) bool { return true }, Root: "root", Cursorless: true,
 	}
 	signed = spec.Spec{Kind: "signed", Fields: []spec.Field{
-		{Name: "host", Type: spec.String, Help: "Host."}, {Name: "cert", Type: spec.String, File: true, Help: "Certificate."},
+		{Name: "host", Type: spec.String, Help: "Host."},
+		{Name: "cert", Type: spec.String, File: true, Help: "Certificate."},
 		{Name: "port", Type: spec.Int, Help: "Port."},
 	}}
 )

@@ -259,7 +259,7 @@ func sameSlots(t *rapid.T, s syncline.Schedule, from, to time.Time, want []time.
 
 func drawQuartz(t *rapid.T) quartzPattern {
 	var p quartzPattern
-	texts := make([]string, 6)
+	var texts [6]string
 	texts[0], p.second = drawQuartzField(t, "second", 0, 59, nil)
 	texts[1], p.minute = drawQuartzField(t, "minute", 0, 59, nil)
 	texts[2], p.hour = drawQuartzField(t, "hour", 0, 23, nil)
@@ -270,6 +270,7 @@ func drawQuartz(t *rapid.T) quartzPattern {
 	} else {
 		texts[3], p.day = drawMonthDay(t)
 	}
+	p.text, p.repeats = strings.Join(texts[:], " "), strings.ContainsAny(texts[2], "*/")
 	if rapid.IntRange(0, 3).Draw(t, "with a year") == 0 {
 		first := rapid.IntRange(1970, 2199).Draw(t, "first year")
 		last := rapid.IntRange(first, 2199).Draw(t, "last year")
@@ -277,9 +278,8 @@ func drawQuartz(t *rapid.T) quartzPattern {
 		for y := first; y <= last; y++ {
 			p.year[y] = true
 		}
-		texts = append(texts, fmt.Sprintf("%d-%d", first, last))
+		p.text += fmt.Sprintf(" %d-%d", first, last)
 	}
-	p.text, p.repeats = strings.Join(texts, " "), strings.ContainsAny(texts[2], "*/")
 	return p
 }
 

@@ -67,7 +67,9 @@ var everything = map[string]func(*tree.Tree, string) error{
 	"Chmod":      func(t *tree.Tree, p string) error { return t.Chmod(p, 0o777) },
 	"CreateTemp": func(t *tree.Tree, p string) error { f, _, err := t.CreateTemp(p, "x"); return closed(f, err) },
 	"Remove":     func(t *tree.Tree, p string) error { return t.Remove(filepath.Join(p, "secret")) },
-	"Rename to":  func(t *tree.Tree, p string) error { return t.Rename(filepath.Join(t.Dir(), "sub", "a.txt"), filepath.Join(p, "stolen")) },
+	"Rename to": func(t *tree.Tree, p string) error {
+		return t.Rename(filepath.Join(t.Dir(), "sub", "a.txt"), filepath.Join(p, "stolen"))
+	},
 	"Rename from": func(t *tree.Tree, p string) error {
 		return t.Rename(filepath.Join(p, "secret"), filepath.Join(t.Dir(), "mine"))
 	},
