@@ -104,7 +104,8 @@ func TestPlacesOfErrors(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"a":1}`:               "[1:5] [p] unknown field [a]",
 		"{\n \"known\": {}}":    "[2:12] [p] known doesn't support values of type: START_OBJECT",
-		`{"known":"x"} trailer`: "malformed JSON",
+		`{"known":"x"} trailer`: "[1:15] unexpected content after the first value",
+		`{"known":`:             "malformed JSON",
 	} {
 		c := &call{r: httptest.NewRequest(http.MethodPut, "/", strings.NewReader(body)), w: httptest.NewRecorder()}
 		_, err := parser{"p", []field{{name: "known"}}}.given(c, true)
