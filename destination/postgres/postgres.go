@@ -31,6 +31,7 @@ var settingsSpec = spec.Spec{
 	Fields: fields, Schemes: pgurl.Schemes,
 	FromURL: func(u *url.URL) (json.RawMessage, error) { return pgurl.FromURL(kind, fields, u) },
 	Show:    show,
+	Local:   pgurl.Local,
 }
 
 // Kind is PostgreSQL among the destinations.

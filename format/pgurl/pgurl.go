@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -88,6 +89,15 @@ func parameters(q url.Values) url.Values {
 		q.Del("dbname")
 	}
 	return q
+}
+
+// Local reports whether settings name a socket of this machine, where a server may know its
+// callers by the user they run as.
+func Local(settings json.RawMessage) bool {
+	var s struct{ Host string }
+	_ = json.Unmarshal(settings, &s) // what does not fit is refused where it is used
+	hosts, _ := Settings{Host: s.Host}.servers()
+	return slices.ContainsFunc(hosts, func(host string) bool { return strings.HasPrefix(host, "/") })
 }
 
 // Show draws settings as a URL without secrets: the same text for the same database.

@@ -42,6 +42,23 @@ func settings(t *testing.T, raw string) pgurl.Settings {
 	return s
 }
 
+func TestASocketIsLocal(t *testing.T) {
+	for host, want := range map[string]bool{
+		"/run/postgresql": true, "db,/run/postgresql": true, "db:5433,/run:5432": true, "db": false, "localhost": false, "": false, "db,10.0.0.1:5433": false,
+	} {
+		raw, err := json.Marshal(map[string]any{"host": host, "port": "5432", "user": "u", "password": 7})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pgurl.Local(raw) != want {
+			t.Errorf("%q is local: %v", host, !want)
+		}
+	}
+	if pgurl.Local([]byte(`{"user":"u"}`)) {
+		t.Error("the default host is local")
+	}
+}
+
 func TestURL(t *testing.T) {
 	s := settings(t, "postgres://app:p%40ss@[::1]:6432/My%20Db?sslmode=require")
 	if s.Host != "::1" || s.Port != 6432 || s.User != "app" || s.Password.Reveal() != "p@ss" || s.Database != "My Db" || s.SSLMode != "require" {

@@ -32,6 +32,7 @@ var described = spec.Spec{
 	Schemes: pgurl.Schemes,
 	FromURL: func(u *url.URL) (json.RawMessage, error) { return pgurl.FromURL(kind, pgurl.Fields, u) },
 	Show:    pgurl.Show,
+	Local:   pgurl.Local,
 }
 
 // Source reads one database.
