@@ -23,6 +23,7 @@ import (
 	"github.com/synclinehq/syncline/registry"
 	"github.com/synclinehq/syncline/rows"
 	"github.com/synclinehq/syncline/secret"
+	"github.com/synclinehq/syncline/server"
 	"github.com/synclinehq/syncline/source"
 	"github.com/synclinehq/syncline/task/transfer"
 )
@@ -47,6 +48,11 @@ type Options struct {
 	// clouds' metadata are kept from every process.
 	NoLoopback bool
 
+	// Settings of a server; InsecureHTTP and NoAuth are said on the command line alone.
+	Settings     Settings
+	InsecureHTTP bool // no TLS, although others than this machine can connect
+	NoAuth       bool // no keys, on this machine only
+
 	Server  bool   // keeps the ledger as long as it runs; a second one is refused
 	Command string // what others read of this process: "syncline sync"
 
@@ -70,6 +76,8 @@ type App struct {
 	started   time.Time
 	transport *transport
 	client    *client.Client
+	listener  *server.Listener // nil: only processes of this user reach the ledger, over a socket
+	metrics   *server.Metrics  // nil when listener is
 
 	mu     sync.Mutex
 	seat   *seat     // not nil: this process holds the ledger
@@ -91,24 +99,35 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	if a.self, err = self(); err != nil {
 		return nil, err
 	}
-	if a.box, err = secret.Load(filepath.Join(dir, "master.key"), os.Getenv(secret.Env)); err != nil {
-		return nil, keyError(err)
+	if err := a.listenTCP(ctx); err != nil {
+		return nil, err
 	}
-	a.env = source.Env{Dial: guardedDial(o), Now: time.Now, Log: a.log}
-	a.kinds = builtin.Registry(transfer.Options{Env: a.env, Memory: rows.NewBudget(inFlight)})
-	a.transport = newTransport(a.dial)
-	a.client = client.New(a.transport, "http://syncline"+native.Base)
-	switch {
-	case o.Ledger != "":
-		err = a.share(ctx)
-	case o.Server:
-		err = a.claim(ctx)
-	}
-	if err != nil {
+	if err := a.begin(ctx); err != nil {
 		_ = a.Close()
 		return nil, err
 	}
 	return a, nil
+}
+
+// begin makes ready what leans on the ledger.
+func (a *App) begin(ctx context.Context) (err error) {
+	if a.box, err = secret.Load(filepath.Join(a.dir, "master.key"), os.Getenv(secret.Env)); err != nil {
+		return keyError(err)
+	}
+	a.env = source.Env{Dial: guardedDial(a.o), Now: time.Now, Log: a.log}
+	a.kinds = builtin.Registry(transfer.Options{Env: a.env, Memory: rows.NewBudget(inFlight)})
+	a.transport = newTransport(a.dial)
+	a.client = client.New(a.transport, "http://syncline"+native.Base)
+	switch {
+	case a.o.Ledger != "":
+		err = a.share(ctx)
+	case a.o.Server:
+		err = a.claim(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	return a.openDoor(ctx)
 }
 
 // Client reaches the ledger, here or in another process.
@@ -127,11 +146,17 @@ func (a *App) Close() error {
 	a.seat, a.closed = nil, true
 	a.mu.Unlock()
 	a.ends.Wait()
-	a.transport.http.CloseIdleConnections()
-	if seat == nil {
-		return nil
+	if a.transport != nil {
+		a.transport.http.CloseIdleConnections()
 	}
-	return seat.close()
+	var err error
+	if seat != nil {
+		err = seat.close()
+	}
+	if a.listener != nil {
+		_ = a.listener.Close() // by then the door has, if it was ever open
+	}
+	return err
 }
 
 func (a *App) held() *seat {
@@ -263,7 +288,10 @@ func keyError(err error) error {
 
 // catalogOn makes a catalog; store may be nil for one that only opens endpoints.
 func (a *App) catalogOn(store syncline.Store) *catalog.Catalog {
-	return catalog.New(catalog.Options{Store: store, Registry: a.kinds, Box: a.box, Scrubber: a.scrubber, Host: a.self.Host, Env: a.env})
+	return catalog.New(catalog.Options{
+		Store: store, Registry: a.kinds, Box: a.box, Scrubber: a.scrubber, Host: a.self.Host, Env: a.env,
+		Roots: a.o.Settings.Roots, Local: ownUser,
+	})
 }
 
 func self() (syncline.Worker, error) {

@@ -12,11 +12,14 @@ import (
 	"time"
 
 	"github.com/synclinehq/syncline"
+	"github.com/synclinehq/syncline/auth"
 	"github.com/synclinehq/syncline/catalog"
+	"github.com/synclinehq/syncline/dialect/elastic"
 	"github.com/synclinehq/syncline/dialect/native"
 	"github.com/synclinehq/syncline/engine"
 	"github.com/synclinehq/syncline/ledger"
 	"github.com/synclinehq/syncline/schedule"
+	"github.com/synclinehq/syncline/server"
 	"github.com/synclinehq/syncline/store/postgres"
 	"github.com/synclinehq/syncline/store/sqlite"
 )
@@ -27,7 +30,9 @@ type seat struct {
 	store   syncline.Store
 	ledger  *ledger.Ledger
 	catalog *catalog.Catalog
+	keys    *auth.Keys
 	api     *native.API
+	door    *server.Server // nil: nobody comes over the network
 	pipes   *pipes
 	server  *http.Server
 	socket  string
@@ -70,15 +75,18 @@ func (a *App) share(ctx context.Context) error {
 
 // seatOn starts what keeps a ledger moving and answers for it.
 func (a *App) seatOn(store syncline.Store, listeners ...net.Listener) *seat {
-	s := &seat{store: store, pipes: newPipes()}
-	s.ledger = ledger.New(store, ledger.Options{Log: a.log, Dead: dead, TTL: a.o.Lease})
+	if a.metrics != nil {
+		store = a.metrics.Observe(store)
+	}
+	s := &seat{store: store, pipes: newPipes(), keys: auth.NewKeys(store, time.Now)}
+	s.ledger = ledger.New(store, ledger.Options{Log: a.log, Dead: dead, TTL: a.o.Lease, Projections: []ledger.Projection{elastic.Projection}})
 	s.catalog = a.catalogOn(store)
-	o := native.Options{Ledger: s.ledger, Catalog: s.catalog, Log: a.log, About: a.about}
+	o := native.Options{Ledger: s.ledger, Catalog: s.catalog, Keys: s.keys, Log: a.log, About: a.about}
 	if !a.o.Server && a.o.Ledger == "" {
 		o.HandOver = a.handOver
 	}
 	s.api = native.New(o)
-	s.server = newServer(s.api, a.log)
+	s.server = newServer(server.Local(s.api, a.log), a.log)
 	for _, l := range append(listeners, s.pipes) {
 		s.ends.Go(func() { s.serve(l, a.log) })
 	}
@@ -111,10 +119,15 @@ func (s *seat) close() error {
 	s.api.Close()
 	ctx, stop := context.WithTimeout(context.Background(), closing)
 	defer stop()
+	var away error
+	if s.door != nil {
+		away = s.door.Close(ctx)
+	}
 	err := s.server.Shutdown(ctx)
 	if err != nil {
 		err = s.server.Close()
 	}
+	err = errors.Join(err, away)
 	_ = s.pipes.Close()
 	s.ends.Wait()
 	err = errors.Join(err, s.store.Close())

@@ -58,16 +58,31 @@ var Local = Principal{Key: "local", Name: "local", Role: Admin, Local: true}
 // what concerns no pipeline, or all. It is Unauthenticated for nobody, else
 // PermissionDenied.
 func (p Principal) May(a Action, pipeline string) error {
-	switch {
-	case p.Key == "":
-		return syncline.Errorf(syncline.Unauthenticated, "no key was given").Of(syncline.ClassAuth).
-			Try("send one: Authorization: ApiKey …, Bearer … or Basic …; syncline keys create makes one")
-	case !slices.Contains(grants[p.Role], a):
-		return syncline.Errorf(syncline.PermissionDenied, "key %s has the role %s, which may not %s", p.Key, p.Role, a).Of(syncline.ClassAuth)
-	case !p.Sees(pipeline):
+	if err := p.Can(a); err != nil {
+		return err
+	}
+	if !p.Sees(pipeline) {
 		return syncline.Errorf(syncline.PermissionDenied, "key %s is not for this pipeline", p.Key).Of(syncline.ClassAuth)
 	}
 	return nil
+}
+
+// Can is May of a dialect that shows the pipelines the caller does not see as missing: it
+// asks for the role alone.
+func (p Principal) Can(a Action) error {
+	switch {
+	case p.Key == "":
+		return ErrNoKey()
+	case !slices.Contains(grants[p.Role], a):
+		return syncline.Errorf(syncline.PermissionDenied, "key %s has the role %s, which may not %s", p.Key, p.Role, a).Of(syncline.ClassAuth)
+	}
+	return nil
+}
+
+// ErrNoKey is the answer to a request without a key.
+func ErrNoKey() *syncline.Error {
+	return syncline.Errorf(syncline.Unauthenticated, "no key was given").Of(syncline.ClassAuth).
+		Try("send one: Authorization: ApiKey …, Bearer … or Basic …; syncline keys create makes one")
 }
 
 // Sees reports whether a pipeline is within the caller's scope.

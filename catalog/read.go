@@ -40,10 +40,15 @@ func find(tx syncline.Tx, nameOrID string) (*syncline.Pipeline, error) {
 		p, err = tx.Pipeline(nameOrID)
 	}
 	if missing(err) {
-		return nil, syncline.Errorf(syncline.NotFound, "no pipeline %q", nameOrID).Of(syncline.ClassConfig).
-			Try("list them: syncline pipelines")
+		return nil, NotThere(nameOrID)
 	}
 	return p, err
+}
+
+// NotThere is the error for a pipeline that does not exist, or is to look as if it did not.
+func NotThere(nameOrID string) error {
+	return syncline.Errorf(syncline.NotFound, "no pipeline %q", nameOrID).Of(syncline.ClassConfig).
+		Try("list them: syncline pipelines")
 }
 
 // List lists pipelines in the order of their names, those greater than after: "" begins,

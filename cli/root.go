@@ -62,7 +62,7 @@ func (c *command) root() *cobra.Command {
 	root.AddGroup(&cobra.Group{ID: groupMove, Title: "Move data:"}, &cobra.Group{ID: groupRuns, Title: "See and steer:"}, &cobra.Group{ID: groupMore, Title: "More:"})
 	c.add(root, groupMove, c.syncCommand(), c.demoCommand(), c.applyCommand(), c.runCommand(), c.serveCommand(), c.workerCommand())
 	c.add(root, groupRuns, c.runsCommand(), c.pipelinesCommand(), c.whyCommand(), c.pauseCommand(), c.unpauseCommand())
-	c.add(root, groupMore, c.checkCommand(), c.kindsCommand(), c.versionCommand())
+	c.add(root, groupMore, c.checkCommand(), c.keysCommand(), c.kindsCommand(), c.versionCommand())
 	root.SetHelpCommandGroupID(groupMore)
 	root.SetCompletionCommandGroupID(groupMore)
 	return root

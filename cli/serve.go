@@ -10,21 +10,66 @@ import (
 )
 
 func (c *command) serveCommand() *cobra.Command {
-	return &cobra.Command{
+	var o app.Options
+	var listen, config string
+	cmd := &cobra.Command{
 		Use: "serve", Short: "Run pipelines on their schedules until stopped", Args: cobra.NoArgs,
 		Long: `Run pipelines on their schedules until stopped. Every other command of the same user
 reaches a running server by itself. A second server on the same data is refused; with
---ledger postgres://… any number may share one ledger.`,
+--ledger postgres://… any number may share one ledger.
+
+With --listen it serves its APIs on TCP, to whoever has a key: the first one is in
+admin.key in the data directory, "syncline keys" makes more. On anything but this
+machine it demands TLS, which the file of --config sets up.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx := cmd.Context()
-			if err := c.open(ctx, app.Options{Command: cmd.CommandPath(), Server: true}); err != nil {
+			o.Command, o.Server = cmd.CommandPath(), true
+			if err := settings(&o, config, listen); err != nil {
 				return err
 			}
-			c.app.Log().Info("serving", "version", app.Version(), "data", c.app.Data())
-			err := c.app.Work(ctx)
-			c.app.Log().Info("stopped")
-			return stopped(ctx, err)
+			return c.serve(cmd.Context(), o)
 		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&listen, "listen", "", "`address` of the APIs: HOST:PORT, or a port of this machine alone; 0 picks one")
+	f.StringVar(&config, "config", "", "`file` with the server's settings (docs/server.md)")
+	f.BoolVar(&o.InsecureHTTP, "insecure-http", false, "no TLS, although others than this machine can connect")
+	f.BoolVar(&o.NoAuth, "no-auth", false, "let every process of this machine in without a key")
+	return cmd
+}
+
+// settings reads the file; what the command line says goes before it.
+func settings(o *app.Options, config, listen string) (err error) {
+	if config != "" {
+		if o.Settings, err = app.ReadSettings(config); err != nil {
+			return err
+		}
+	}
+	if listen != "" {
+		o.Settings.Listen = listen
+	}
+	return nil
+}
+
+func (c *command) serve(ctx context.Context, o app.Options) error {
+	if err := c.open(ctx, o); err != nil {
+		return err
+	}
+	log := c.app.Log()
+	log.Info("serving", "version", app.Version(), "data", c.app.Data())
+	if url, key := c.app.Listening(); url != "" {
+		if err := c.draw(map[string]string{"listen": url, "key": key}, func() { c.listening(url, key) }); err != nil {
+			return err
+		}
+	}
+	err := c.app.Work(ctx)
+	log.Info("stopped")
+	return stopped(ctx, err)
+}
+
+func (c *command) listening(url, key string) {
+	c.say("listening on %s", url)
+	if key != "" {
+		c.say("  next: curl -H \"Authorization: Bearer $(cat %s)\" %s/api/v1/about", quote(key), url)
 	}
 }
 

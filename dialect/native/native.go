@@ -6,11 +6,9 @@ package native
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"reflect"
-	"runtime/debug"
 	"strings"
 	"sync"
 
@@ -18,6 +16,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/synclinehq/syncline"
+	"github.com/synclinehq/syncline/auth"
 	"github.com/synclinehq/syncline/catalog"
 	"github.com/synclinehq/syncline/client"
 	"github.com/synclinehq/syncline/dialect"
@@ -36,6 +35,7 @@ const (
 type Options struct {
 	Ledger  *ledger.Ledger
 	Catalog *catalog.Catalog
+	Keys    *auth.Keys
 	Log     *slog.Logger
 	// About says which process answers.
 	About func() client.About
@@ -60,13 +60,17 @@ func New(o Options) *API {
 	config := huma.DefaultConfig("Syncline", o.About().Version)
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = Base+"/openapi", "", Base+"/schemas"
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"key": {Type: "http", Scheme: "bearer", Description: "A key as `syncline keys create` shows it; ApiKey and Basic are taken too. Over the socket none is needed."},
+	}
+	config.Security = []map[string][]string{{"key": {}}}
 	config.CreateHooks = nil // no $schema member in answers: they are read by people too
-	a := &API{o: o, api: humago.New(mux, config), closed: make(chan struct{})}
+	a := &API{o: o, api: humago.New(mux, config), handler: mux, closed: make(chan struct{})}
 	a.pipelines()
 	a.runs()
 	a.work()
+	a.keys()
 	a.process()
-	a.handler = a.calm(mux)
 	return a
 }
 
@@ -106,26 +110,12 @@ func (a *API) Refuse(w http.ResponseWriter, _ *http.Request, e *syncline.Error) 
 // OpenAPI is the API's description.
 func (a *API) OpenAPI() *huma.OpenAPI { return a.api.OpenAPI() }
 
-// calm turns a panic into an answer that says nothing of it; the stack goes to the log.
-func (a *API) calm(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
-			what := recover()
-			if what == nil || what == http.ErrAbortHandler {
-				return
-			}
-			a.o.Log.Error("panic", "what", fmt.Sprint(what), "path", r.URL.Path, "stack", string(debug.Stack()))
-			a.Refuse(w, r, syncline.Errorf(syncline.Internal, "internal error").Of(syncline.ClassInternal).Try("the log says more"))
-		}()
-		next.ServeHTTP(w, r)
-	})
-}
-
 type body[T any] struct{ Body T }
 
-// handle registers one call. What fn answers is the body; its error is drawn once, here.
-func handle[I, O any](a *API, id, method, path, summary string, fn func(ctx context.Context, in *I) (O, error)) {
-	op := huma.Operation{OperationID: id, Method: method, Path: Base + path, Summary: summary, MaxBodyBytes: maxBody}
+// handle registers one call and what its caller must be allowed to do. What fn answers is
+// the body; its error is drawn once, here.
+func handle[I, O any](a *API, may auth.Action, id, method, path, summary string, fn func(ctx context.Context, in *I) (O, error)) {
+	op := huma.Operation{OperationID: id, Method: method, Path: Base + path, Summary: summary, MaxBodyBytes: maxBody, Middlewares: a.gate(may)}
 	if strings.HasPrefix(path, "/worker/") || path == "/apply" {
 		op.MaxBodyBytes = maxLargeBody
 	}
@@ -138,6 +128,28 @@ func handle[I, O any](a *API, id, method, path, summary string, fn func(ctx cont
 	})
 }
 
+// gate asks whether the caller may, before anything of the request is read.
+func (a *API) gate(may auth.Action) huma.Middlewares {
+	return huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
+		if err := permitted(ctx.Context(), may); err != nil {
+			r, w := humago.Unwrap(ctx)
+			a.Refuse(w, r, drawError(ctx.Context(), a.o.Log, err).Failure.Error)
+			return
+		}
+		next(ctx)
+	}}
+}
+
+// permitted asks for the role. Which pipelines the caller sees is asked where one is found;
+// what is no single pipeline's takes a key for all.
+func permitted(ctx context.Context, may auth.Action) error {
+	p := auth.From(ctx)
+	if may == auth.Work || may == auth.Administer {
+		return p.May(may, "")
+	}
+	return p.Can(may)
+}
+
 // done is the answer of calls that only succeed or fail.
 type done struct {
 	OK bool `json:"ok"`
@@ -145,10 +157,13 @@ type done struct {
 
 // process registers what is about the process itself.
 func (a *API) process() {
-	handle(a, "about", http.MethodGet, "/about", "Which process answers", func(context.Context, *struct{}) (client.About, error) {
+	handle(a, auth.Read, "about", http.MethodGet, "/about", "Which process answers", func(context.Context, *struct{}) (client.About, error) {
 		return a.o.About(), nil
 	})
-	handle(a, "hand-over", http.MethodPost, "/hand-over", "Let go of the ledger for a server", func(context.Context, *struct{}) (done, error) {
+	handle(a, auth.Administer, "hand-over", http.MethodPost, "/hand-over", "Let go of the ledger for a server", func(ctx context.Context, _ *struct{}) (done, error) {
+		if !auth.From(ctx).Local {
+			return done{}, syncline.Errorf(syncline.PermissionDenied, "the ledger is handed over on its own machine only").Of(syncline.ClassAuth)
+		}
 		if a.o.HandOver == nil {
 			return done{}, syncline.Errorf(syncline.FailedPrecondition, "this process keeps the ledger as long as it runs").Because("server")
 		}

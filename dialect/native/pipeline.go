@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/synclinehq/syncline"
+	"github.com/synclinehq/syncline/auth"
 	"github.com/synclinehq/syncline/catalog"
 	"github.com/synclinehq/syncline/client"
 	"github.com/synclinehq/syncline/ledger"
@@ -28,44 +29,59 @@ type whyQuery struct {
 }
 
 func (a *API) pipelines() {
-	handle(a, "list-pipelines", http.MethodGet, "/pipelines", "List pipelines by name", a.listPipelines)
-	handle(a, "get-pipeline", http.MethodGet, "/pipelines/{pipeline}", "Read a pipeline", func(ctx context.Context, in *PipelinePath) (client.Pipeline, error) {
+	handle(a, auth.Read, "list-pipelines", http.MethodGet, "/pipelines", "List pipelines by name", a.listPipelines)
+	handle(a, auth.Read, "get-pipeline", http.MethodGet, "/pipelines/{pipeline}", "Read a pipeline", func(ctx context.Context, in *PipelinePath) (client.Pipeline, error) {
 		return drawn(a.pipeline(ctx, in.Pipeline))
 	})
-	handle(a, "delete-pipeline", http.MethodDelete, "/pipelines/{pipeline}", "Remove a pipeline; its runs stay", func(ctx context.Context, in *PipelinePath) (done, error) {
+	handle(a, auth.Edit, "delete-pipeline", http.MethodDelete, "/pipelines/{pipeline}", "Remove a pipeline; its runs stay", func(ctx context.Context, in *PipelinePath) (done, error) {
 		return done{true}, a.o.Catalog.Delete(ctx, in.Pipeline)
 	})
-	handle(a, "pause-pipeline", http.MethodPost, "/pipelines/{pipeline}/pause", "Start no more scheduled runs", func(ctx context.Context, in *PipelinePath) (client.Pipeline, error) {
-		return drawn(a.o.Catalog.Pause(ctx, in.Pipeline))
+	handle(a, auth.Operate, "pause-pipeline", http.MethodPost, "/pipelines/{pipeline}/pause", "Start no more scheduled runs", func(ctx context.Context, in *PipelinePath) (client.Pipeline, error) {
+		return a.alter(ctx, in.Pipeline, a.o.Catalog.Pause)
 	})
-	handle(a, "unpause-pipeline", http.MethodPost, "/pipelines/{pipeline}/unpause", "Start scheduled runs again", func(ctx context.Context, in *PipelinePath) (client.Pipeline, error) {
-		return drawn(a.o.Catalog.Unpause(ctx, in.Pipeline))
+	handle(a, auth.Operate, "unpause-pipeline", http.MethodPost, "/pipelines/{pipeline}/unpause", "Start scheduled runs again", func(ctx context.Context, in *PipelinePath) (client.Pipeline, error) {
+		return a.alter(ctx, in.Pipeline, a.o.Catalog.Unpause)
 	})
-	handle(a, "why", http.MethodGet, "/pipelines/{pipeline}/why", "Say why runs did or did not happen", a.why)
-	handle(a, "start-run", http.MethodPost, "/pipelines/{pipeline}/runs", "Start a run, or go on with an unfinished one", a.start)
+	handle(a, auth.Read, "why", http.MethodGet, "/pipelines/{pipeline}/why", "Say why runs did or did not happen", a.why)
+	handle(a, auth.Operate, "start-run", http.MethodPost, "/pipelines/{pipeline}/runs", "Start a run, or go on with an unfinished one", a.start)
 	a.definitions()
 }
 
 // definitions registers the ways in which pipelines come to be.
 func (a *API) definitions() {
-	handle(a, "put-adhoc", http.MethodPost, "/adhoc", "Find or make the pipeline of a sync command", a.adhoc)
-	handle(a, "apply", http.MethodPost, "/apply", "Make pipelines what configuration files say", a.apply)
-	handle(a, "check", http.MethodPost, "/check", "Say what works at an endpoint", a.check)
+	handle(a, auth.Edit, "put-adhoc", http.MethodPost, "/adhoc", "Find or make the pipeline of a sync command", a.adhoc)
+	handle(a, auth.Edit, "apply", http.MethodPost, "/apply", "Make pipelines what configuration files say", a.apply)
+	handle(a, auth.Edit, "check", http.MethodPost, "/check", "Say what works at an endpoint", a.check)
 }
 
+// pipeline finds the one that is meant. To a key that is not for it, it is not there.
 func (a *API) pipeline(ctx context.Context, ref string) (*syncline.Pipeline, error) {
-	return a.o.Catalog.Find(ctx, ref)
+	p, err := a.o.Catalog.Find(ctx, ref)
+	if err == nil && !auth.From(ctx).Sees(p.Name) {
+		return nil, catalog.NotThere(ref)
+	}
+	return p, err
+}
+
+func (a *API) alter(ctx context.Context, ref string, do func(context.Context, string) (*syncline.Pipeline, error)) (client.Pipeline, error) {
+	p, err := a.pipeline(ctx, ref)
+	if err != nil {
+		return client.Pipeline{}, err
+	}
+	return drawn(do(ctx, p.ID))
 }
 
 func (a *API) listPipelines(ctx context.Context, _ *struct{}) ([]client.Pipeline, error) {
 	out := []client.Pipeline{}
-	for after := ""; ; after = out[len(out)-1].Name {
+	for after := ""; ; {
 		ps, err := a.o.Catalog.List(ctx, after)
 		if err != nil || len(ps) == 0 {
 			return out, err
 		}
 		for _, p := range ps {
-			out = append(out, drawPipeline(p))
+			if after = p.Name; auth.From(ctx).Sees(p.Name) {
+				out = append(out, drawPipeline(p))
+			}
 		}
 	}
 }

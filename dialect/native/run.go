@@ -1,11 +1,14 @@
 package native
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/synclinehq/syncline"
+	"github.com/synclinehq/syncline/auth"
 	"github.com/synclinehq/syncline/client"
 	"github.com/synclinehq/syncline/ledger"
 )
@@ -45,21 +48,21 @@ func (p pageInput) limit() int {
 }
 
 func (a *API) runs() {
-	handle(a, "list-runs", http.MethodGet, "/runs", "List runs, newest first", a.listRuns)
-	handle(a, "get-run", http.MethodGet, "/runs/{run}", "Read a run", func(ctx context.Context, in *RunPath) (client.Run, error) {
+	handle(a, auth.Read, "list-runs", http.MethodGet, "/runs", "List runs, newest first", a.listRuns)
+	handle(a, auth.Read, "get-run", http.MethodGet, "/runs/{run}", "Read a run", func(ctx context.Context, in *RunPath) (client.Run, error) {
 		d, err := a.find(ctx, in.Run)
 		if err != nil {
 			return client.Run{}, err
 		}
 		return a.draw(ctx, d)
 	})
-	handle(a, "cancel-run", http.MethodPost, "/runs/{run}/cancel", "Ask to end a run", func(ctx context.Context, in *askInput) (client.Run, error) {
+	handle(a, auth.Operate, "cancel-run", http.MethodPost, "/runs/{run}/cancel", "Ask to end a run", func(ctx context.Context, in *askInput) (client.Run, error) {
 		return a.ask(ctx, in.Run, func(id string) (syncline.Run, error) { return a.o.Ledger.Cancel(ctx, id, in.Body.Reason) })
 	})
-	handle(a, "hold-run", http.MethodPost, "/runs/{run}/hold", "Ask a run to wait for a person", func(ctx context.Context, in *askInput) (client.Run, error) {
+	handle(a, auth.Operate, "hold-run", http.MethodPost, "/runs/{run}/hold", "Ask a run to wait for a person", func(ctx context.Context, in *askInput) (client.Run, error) {
 		return a.ask(ctx, in.Run, func(id string) (syncline.Run, error) { return a.o.Ledger.Hold(ctx, id, in.Body.Reason) })
 	})
-	handle(a, "resume-run", http.MethodPost, "/runs/{run}/resume", "Let a waiting or failed run go on", func(ctx context.Context, in *askInput) (client.Run, error) {
+	handle(a, auth.Operate, "resume-run", http.MethodPost, "/runs/{run}/resume", "Let a waiting or failed run go on", func(ctx context.Context, in *askInput) (client.Run, error) {
 		return a.ask(ctx, in.Run, func(id string) (syncline.Run, error) { return a.o.Ledger.Resume(ctx, id, in.Body.Confirm...) })
 	})
 	a.journals()
@@ -68,7 +71,7 @@ func (a *API) runs() {
 
 // journals registers what is read page by page.
 func (a *API) journals() {
-	handle(a, "list-messages", http.MethodGet, "/runs/{run}/messages", "Read a run's log", func(ctx context.Context, in *pageInput) ([]syncline.Message, error) {
+	handle(a, auth.Read, "list-messages", http.MethodGet, "/runs/{run}/messages", "Read a run's log", func(ctx context.Context, in *pageInput) ([]syncline.Message, error) {
 		d, err := a.find(ctx, in.Run)
 		if err != nil {
 			return nil, err
@@ -76,7 +79,7 @@ func (a *API) journals() {
 		ms, err := a.o.Ledger.Messages(ctx, d.Run.ID, in.After, in.limit())
 		return list(ms), err
 	})
-	handle(a, "list-events", http.MethodGet, "/runs/{run}/events", "Read a run's journal", func(ctx context.Context, in *pageInput) ([]syncline.Event, error) {
+	handle(a, auth.Read, "list-events", http.MethodGet, "/runs/{run}/events", "Read a run's journal", func(ctx context.Context, in *pageInput) ([]syncline.Event, error) {
 		d, err := a.find(ctx, in.Run)
 		if err != nil {
 			return nil, err
@@ -84,7 +87,7 @@ func (a *API) journals() {
 		es, err := a.o.Ledger.Events(ctx, d.Run.ID, in.After, in.limit())
 		return list(es), err
 	})
-	handle(a, "list-rejects", http.MethodGet, "/runs/{run}/rejects", "List rows that could not be kept", func(ctx context.Context, in *pageInput) ([]syncline.Reject, error) {
+	handle(a, auth.Read, "list-rejects", http.MethodGet, "/runs/{run}/rejects", "List rows that could not be kept", func(ctx context.Context, in *pageInput) ([]syncline.Reject, error) {
 		d, err := a.find(ctx, in.Run)
 		if err != nil {
 			return nil, err
@@ -110,7 +113,7 @@ func (a *API) listRuns(ctx context.Context, in *runsQuery) ([]client.Run, error)
 		}
 		f.PipelineID = p.ID
 	}
-	ds, err := a.o.Ledger.Runs(ctx, f)
+	ds, err := a.newest(ctx, f)
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +122,33 @@ func (a *API) listRuns(ctx context.Context, in *runsQuery) ([]client.Run, error)
 		out = append(out, drawRun(d, nil))
 	}
 	return out, nil
+}
+
+// newest lists the newest runs of the pipelines that the caller sees.
+func (a *API) newest(ctx context.Context, f syncline.RunFilter) (out []ledger.Detail, err error) {
+	scope := auth.From(ctx).Scope
+	if len(scope) == 0 || f.PipelineID != "" {
+		return a.o.Ledger.Runs(ctx, f)
+	}
+	for _, name := range scope {
+		p, err := a.pipeline(ctx, name)
+		if syncline.CodeOf(err) == syncline.NotFound {
+			continue // made later, or gone
+		}
+		if err != nil {
+			return nil, err
+		}
+		f.PipelineID = p.ID
+		ds, err := a.o.Ledger.Runs(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, ds...)
+	}
+	slices.SortFunc(out, func(x, y ledger.Detail) int {
+		return cmp.Or(y.Run.CreatedAt.Compare(x.Run.CreatedAt), strings.Compare(y.Run.ID, x.Run.ID))
+	})
+	return out[:min(len(out), f.Limit)], nil
 }
 
 var knownStates = []syncline.State{
@@ -151,12 +181,17 @@ func known(s syncline.State) bool {
 	return false
 }
 
-// find reads the run that a person means: an id, a piece of one, or "last".
+// find reads the run that a person means: an id, a piece of one, or "last". To a key that
+// is not for its pipeline, it is not there.
 func (a *API) find(ctx context.Context, ref string) (ledger.Detail, error) {
 	if ref != "last" {
-		return a.o.Ledger.Find(ctx, ref)
+		d, err := a.o.Ledger.Find(ctx, ref)
+		if err == nil && !auth.From(ctx).Sees(d.Run.Pipeline) {
+			return ledger.Detail{}, syncline.Errorf(syncline.NotFound, "no run %q", ref)
+		}
+		return d, err
 	}
-	ds, err := a.o.Ledger.Runs(ctx, syncline.RunFilter{Limit: 1})
+	ds, err := a.newest(ctx, syncline.RunFilter{Limit: 1})
 	if err != nil {
 		return ledger.Detail{}, err
 	}

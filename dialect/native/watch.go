@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/synclinehq/syncline/auth"
 	"github.com/synclinehq/syncline/client"
 )
 
@@ -23,6 +24,7 @@ const (
 func (a *API) watch() {
 	op := huma.Operation{
 		OperationID: "watch-run", Method: http.MethodGet, Path: Base + "/runs/{run}/watch", Summary: "Follow a run",
+		Middlewares: a.gate(auth.Read),
 		Description: "Server-sent events \"run\", each with the run as it is then, until it has ended; \"error\" when it cannot be read.",
 		Responses:   map[string]*huma.Response{"200": {Content: map[string]*huma.MediaType{"text/event-stream": {}}}},
 	}

@@ -5,27 +5,29 @@ import (
 	"net/http"
 
 	"github.com/synclinehq/syncline"
+	"github.com/synclinehq/syncline/auth"
 	"github.com/synclinehq/syncline/client"
 )
 
 type workerCall = body[client.WorkerCall]
 
-// work registers what workers call. Each is the ledger's call of the same name.
+// work registers what workers call. Each is the ledger's call of the same name. A key that
+// is for some pipelines alone is no worker here: a claim is for runs of anybody.
 func (a *API) work() {
 	l := a.o.Ledger
-	handle(a, "worker-claim", http.MethodPost, "/worker/claim", "Take runs", func(ctx context.Context, in *body[client.WorkerClaim]) ([]syncline.Grant, error) {
+	handle(a, auth.Work, "worker-claim", http.MethodPost, "/worker/claim", "Take runs", func(ctx context.Context, in *body[client.WorkerClaim]) ([]syncline.Grant, error) {
 		gs, err := l.Claim(ctx, in.Body.Worker, in.Body.Limit)
 		return list(gs), err
 	})
-	handle(a, "worker-beat", http.MethodPost, "/worker/beat", "Extend leases", func(ctx context.Context, in *body[[]syncline.Hold]) ([]syncline.BeatAnswer, error) {
+	handle(a, auth.Work, "worker-beat", http.MethodPost, "/worker/beat", "Extend leases", func(ctx context.Context, in *body[[]syncline.Hold]) ([]syncline.BeatAnswer, error) {
 		as, err := l.Beat(ctx, in.Body)
 		return list(as), err
 	})
-	handle(a, "worker-report", http.MethodPost, "/worker/report", "Say how far tasks have come", func(ctx context.Context, in *body[[]syncline.TaskReport]) ([]syncline.BeatAnswer, error) {
+	handle(a, auth.Work, "worker-report", http.MethodPost, "/worker/report", "Say how far tasks have come", func(ctx context.Context, in *body[[]syncline.TaskReport]) ([]syncline.BeatAnswer, error) {
 		as, err := l.Report(ctx, in.Body)
 		return list(as), err
 	})
-	handle(a, "worker-plan", http.MethodPost, "/worker/plan", "Store the tasks of a run", func(ctx context.Context, in *workerCall) ([]*syncline.Task, error) {
+	handle(a, auth.Work, "worker-plan", http.MethodPost, "/worker/plan", "Store the tasks of a run", func(ctx context.Context, in *workerCall) ([]*syncline.Task, error) {
 		ts, err := l.Plan(ctx, in.Body.Hold, in.Body.Tasks)
 		return list(ts), err
 	})
@@ -69,13 +71,13 @@ func (a *API) endings() {
 }
 
 func (a *API) say(name, summary string, fn func(context.Context, client.WorkerCall) error) {
-	handle(a, "worker-"+name, http.MethodPost, "/worker/"+name, summary, func(ctx context.Context, in *workerCall) (done, error) {
+	handle(a, auth.Work, "worker-"+name, http.MethodPost, "/worker/"+name, summary, func(ctx context.Context, in *workerCall) (done, error) {
 		return done{true}, fn(ctx, in.Body)
 	})
 }
 
 func (a *API) leave(name, summary string, fn func(context.Context, client.WorkerCall) (syncline.Run, error)) {
-	handle(a, "worker-"+name, http.MethodPost, "/worker/"+name, summary, func(ctx context.Context, in *workerCall) (syncline.Run, error) {
+	handle(a, auth.Work, "worker-"+name, http.MethodPost, "/worker/"+name, summary, func(ctx context.Context, in *workerCall) (syncline.Run, error) {
 		return fn(ctx, in.Body)
 	})
 }
