@@ -55,8 +55,9 @@ func (c *command) serve(ctx context.Context, o app.Options) error {
 		return err
 	}
 	log := c.app.Log()
-	log.Info("serving", "version", app.Version(), "data", c.app.Data())
-	if url, key := c.app.Listening(); url != "" {
+	url, key := c.app.Listening()
+	log.Info("serving", "version", app.Version(), "data", c.app.Data(), "listen", url)
+	if url != "" {
 		if err := c.draw(map[string]string{"listen": url, "key": key}, func() { c.listening(url, key) }); err != nil {
 			return err
 		}

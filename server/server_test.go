@@ -289,7 +289,7 @@ func TestAPanicSaysNothing(t *testing.T) {
 func TestLocalCallersAreLocal(t *testing.T) {
 	t.Parallel()
 	w := httptest.NewRecorder()
-	server.Local(&echo{name: "x"}, slog.New(slog.DiscardHandler)).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	server.Local(&echo{name: "x"}, slog.New(slog.DiscardHandler)).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	if !strings.Contains(w.Body.String(), `"local":true`) {
 		t.Error(w.Body)
 	}
@@ -348,7 +348,7 @@ func TestOneKeysStreams(t *testing.T) {
 	f := setup(t)
 	hold := make(chan struct{})
 	f.back.handle = func(w http.ResponseWriter, r *http.Request) {
-		w.WriteHeader(200)
+		w.WriteHeader(http.StatusOK)
 		_ = http.NewResponseController(w).Flush()
 		select {
 		case <-hold:
@@ -359,9 +359,9 @@ func TestOneKeysStreams(t *testing.T) {
 	c, other := f.key(auth.Viewer), f.key(auth.Viewer)
 	var streams []*http.Response
 	for range 100 {
-		resp, err := f.client.Do(f.request("GET", "/x", "", c))
+		resp, err := f.client.Do(f.request("GET", "/x", "", c)) //nolint:bodyclose // closed below
 		f.must(err)
-		streams = append(streams, resp)
+		streams = append(streams, resp) //nolint:bodyclose // as above
 	}
 	f.says(f.request("GET", "/api/x", "", c), 429, "under way")
 	f.says(f.request("GET", "/api/x", "", other), 200)

@@ -71,6 +71,7 @@ func New(o Options) *API {
 	a.work()
 	a.keys()
 	a.process()
+	mux.HandleFunc("/", a.nothing)
 	return a
 }
 
@@ -105,6 +106,11 @@ func (a *API) Refuse(w http.ResponseWriter, _ *http.Request, e *syncline.Error) 
 	if err := json.NewEncoder(w).Encode(f.Failure); err != nil {
 		a.o.Log.Debug("answer", "err", err)
 	}
+}
+
+// nothing answers for what is no call of the API.
+func (a *API) nothing(w http.ResponseWriter, r *http.Request) {
+	a.Refuse(w, r, syncline.Errorf(syncline.NotFound, "no call %s %s", r.Method, r.URL.Path).Of(syncline.ClassConfig).Try("%s/openapi.json describes those there are", Base))
 }
 
 // OpenAPI is the API's description.

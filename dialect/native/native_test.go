@@ -273,7 +273,8 @@ func TestBadRequests(t *testing.T) {
 		"unknown member": {"POST", "/adhoc", `{"source":"a","destination":"b","dir":"/","cursour":"x"}`, 422, "cursour"},
 		"secret value":   {"POST", "/adhoc", `{"source":"a","destination":"b","dir":"/","key":"canary"}`, 422, "key"},
 		"too large":      {"POST", "/adhoc", `{"source":"` + strings.Repeat("x", 2<<20) + `"}`, 413, ""},
-		"no such path":   {"GET", "/nothing", ``, 404, ""},
+		"no such path":   {"GET", "/nothing", ``, 404, `"code":"not_found"`},
+		"no such method": {"DELETE", "/about", ``, 404, "openapi.json"},
 		"limit":          {"GET", "/runs?limit=5000", ``, 422, "limit"},
 		"deep":           {"POST", "/worker/beat", strings.Repeat("[", 100_000), 400, ""},
 	} {
