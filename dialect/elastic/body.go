@@ -426,12 +426,6 @@ func (p parser) fits(raw []byte, f field, v *value) error {
 	return nil
 }
 
-// kindOf is what a field that the parser knows holds.
-func (p parser) kindOf(name string) kind {
-	f, _ := p.field(name)
-	return f.kind
-}
-
 // as is a value that fits a kind, as it is stored: a number where a text belongs becomes
 // its text.
 func (v *value) as(k kind) any {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"iter"
 	"maps"
+	"net/http"
 	"unicode/utf8"
 
 	"github.com/synclinehq/syncline"
@@ -19,6 +20,9 @@ type connector struct {
 	p   *syncline.Pipeline
 	doc map[string]any
 }
+
+// maxDocument bounds what many small changes may make of a document: every poll reads it.
+const maxDocument = 4 << 20
 
 // deleted reports whether it was deleted softly: most calls do not see it then.
 func (k *connector) deleted() bool { return k.doc["deleted"] == true }
@@ -206,6 +210,9 @@ func (a *API) keep(tx syncline.Tx, before *connector, doc map[string]any) (*conn
 	}
 	if bytes.Equal(was, is) && before.p.Version > 0 {
 		return after, "noop", nil
+	}
+	if len(is) > maxDocument {
+		return nil, "", fault(http.StatusRequestEntityTooLarge, "status_exception", "the document would be larger than %d bytes", maxDocument)
 	}
 	if err := claimIndex(tx, before, after); err != nil {
 		return nil, "", err
