@@ -22,7 +22,7 @@ build: ## bin/syncline, one static binary
 demo: ## the main job on real rows, nothing to configure
 	$(GO) run ./cmd/syncline demo
 
-test: test-tools ## everything but the race detector; installs PostgreSQL from the distribution when it is missing
+test: test-tools ## everything but the race detector; installs PostgreSQL, a JDK and Maven from the distribution when they are missing
 	$(GO) vet ./...
 	cd bench && $(GO) vet ./...
 	CI=$(or $(CI),true) $(GO) test -timeout 20m ./...
@@ -65,10 +65,13 @@ ifeq ($(shell command -v sqlite3),)
 	$(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends sqlite3
 endif
 
-test-tools: ## PostgreSQL and a C compiler (for the race detector) from the distribution, if missing
+test-tools: ## PostgreSQL, a JDK and Maven (for search servers), and a C compiler (for the race detector) from the distribution, if missing
 ifeq ($(PGBIN),)
 	$(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends postgresql
 endif
 ifeq ($(shell command -v gcc),)
 	$(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends gcc libc6-dev
+endif
+ifeq ($(and $(shell command -v mvn),$(wildcard /usr/lib/jvm/*/bin/javac)),)
+	$(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q --no-install-recommends openjdk-17-jdk-headless maven
 endif

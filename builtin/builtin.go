@@ -3,6 +3,7 @@ package builtin
 
 import (
 	"github.com/synclinehq/syncline/destination"
+	toelasticsearch "github.com/synclinehq/syncline/destination/elasticsearch"
 	tofiles "github.com/synclinehq/syncline/destination/files"
 	topostgres "github.com/synclinehq/syncline/destination/postgres"
 	tosqlite "github.com/synclinehq/syncline/destination/sqlite"
@@ -27,6 +28,7 @@ var Destinations = []destination.Kind{
 	topostgres.Kind,
 	tosqlite.Kind,
 	tofiles.Kind,
+	toelasticsearch.Kind,
 }
 
 // Registry makes the registry of this build. o says what all transfers of the process

@@ -37,10 +37,11 @@ type Postgres struct {
 
 var shared struct {
 	sync.Mutex
-	pg *Postgres
+	pg     *Postgres
+	search map[string]*Search // by the kind of server
 }
 
-// Main runs a package's tests, stops the server that they shared, and calls what else
+// Main runs a package's tests, stops the servers that they shared, and calls what else
 // is to be cleaned up.
 func Main(m *testing.M, cleanup ...func()) {
 	code := m.Run()
@@ -50,6 +51,9 @@ func Main(m *testing.M, cleanup ...func()) {
 	shared.Lock()
 	if shared.pg != nil {
 		shared.pg.remove()
+	}
+	for _, s := range shared.search {
+		s.remove()
 	}
 	shared.Unlock()
 	os.Exit(code)

@@ -18,6 +18,10 @@ type Fixture struct {
 	// Cannot names cases of Run that this kind cannot pass, each with the reason, which
 	// is a property of the kind: "files have no keys". A name that is no case fails.
 	Cannot map[string]string
+	// Converges: a store that has no transactions and finds rows by their key. Its readers
+	// see rows as they come, and what a load that comes to nothing has written stays. Of
+	// rows it cannot tell whether they were new, changed, the same, or repeated.
+	Converges bool
 	// Refuses names rows of the Zoo that must be rejected because the kind cannot hold
 	// them exactly, each with the code of the reject. All others must be kept.
 	Refuses map[string]string

@@ -354,6 +354,24 @@ func (b *bench) lost(err error, doing string) {
 	}
 }
 
+// written are the rows that a load has put there, as far as its kind can tell new ones
+// from those that were there.
+func (b *bench) written(c syncline.Counts) int64 {
+	if b.Converges {
+		return c.Inserted + c.Updated
+	}
+	return c.Inserted
+}
+
+// stands compares what a reader sees with what was there before a load that came to
+// nothing.
+func (b *bench) stands(a *attempt, before []Row) {
+	b.Helper()
+	if !b.Converges {
+		b.shows(a, before)
+	}
+}
+
 // orders are rows from, …, to-1 of the table most cases use.
 func orders(from, to int) feed {
 	f := feed{key: []string{"id"}, fields: []arrow.Field{

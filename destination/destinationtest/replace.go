@@ -266,7 +266,7 @@ func crashes(b *bench) {
 			b.Errorf("step %d: part is done before Finish", step)
 		}
 		p := next.part("0")
-		if p.Counts.Read != 50 || p.Counts.Inserted != 50 {
+		if p.Counts.Read != 50 || b.written(p.Counts) != 50 {
 			b.Errorf("step %d: %+v, want 50 read and inserted", step, p.Counts)
 		}
 		next.publish()
@@ -305,7 +305,7 @@ func restart(b *bench) {
 		b.Errorf("%d parts stand after a restart", n)
 	}
 	p := next.part("other")
-	if p.Counts.Inserted != 50 {
+	if b.written(p.Counts) != 50 {
 		b.Errorf("%+v", p.Counts)
 	}
 	next.publish()
@@ -341,7 +341,7 @@ func discard(b *bench) {
 	if err := a.w.Discard(ctx); err != nil {
 		b.Fatal(err)
 	}
-	b.shows(a, before.rows)
+	b.stands(a, before.rows)
 	b.clean()
 	next := b.begin(orders(100, 150), byLoad("load-2"))
 	if n := len(next.standing.Parts); n != 0 {

@@ -59,7 +59,7 @@ func takeoverPublish(b *bench) {
 	next := b.begin(f, byLoad("load-2"))
 	_, err := old.tryPublish(nil)
 	b.lost(err, "publish")
-	b.shows(next, before.rows)
+	b.stands(next, before.rows)
 	next.part("0")
 	next.publish()
 	b.shows(next, f.rows)

@@ -41,7 +41,7 @@ func appendCrash(b *bench) {
 	a.abandon()
 	next := b.begin(f, writing(syncline.Append), byLoad("load-2"))
 	p := next.part("0")
-	if p.Counts.Inserted != 50 || p.Counts.Read != 50 {
+	if b.written(p.Counts) != 50 || p.Counts.Read != 50 {
 		b.Errorf("%+v", p.Counts)
 	}
 	next.publish()
@@ -64,6 +64,9 @@ func upserts(b *bench) {
 	want := syncline.Counts{Read: 22, Inserted: 10, Updated: 4, Unchanged: 6, Superseded: 2}
 	got := p.Counts
 	got.Bytes, got.Requests = 0, 0
+	if b.Converges { // 12 of them were there when they came
+		want = syncline.Counts{Read: 22, Inserted: 10, Updated: 12}
+	}
 	if got != want {
 		b.Errorf("counted %+v, want %+v", got, want)
 	}
@@ -86,7 +89,7 @@ func upsertCrash(b *bench) {
 	a.abandon()
 	next := b.begin(f, writing(syncline.Upsert), byLoad("load-2"))
 	c := next.part("0").Counts
-	if c.Inserted != 30 || c.Unchanged != 20 || c.Read != 50 {
+	if b.written(c)+c.Unchanged != 50 || c.Inserted > 30 || !b.Converges && c.Unchanged != 20 || c.Read != 50 {
 		b.Errorf("%+v", c)
 	}
 	next.publish()
@@ -116,12 +119,16 @@ func upsertDeletes(b *bench) {
 	c := a.part("0").Counts
 	// 8 and 9 are as they were, and so are 11, superseded by its delete before it was
 	// ever there, and 77; 10 is new; 3 is gone.
-	if c.Read != 7 || c.Inserted != 1 || c.Unchanged != 4 || c.Superseded != 1 || c.Deleted != 1 {
-		b.Errorf("%+v", c)
+	want := syncline.Counts{Read: 7, Inserted: 1, Unchanged: 4, Superseded: 1, Deleted: 1}
+	if b.Converges { // 11 is there for a moment, and goes; 77 never was
+		want = syncline.Counts{Read: 7, Inserted: 2, Updated: 2, Unchanged: 1, Deleted: 2}
+	}
+	if c.Bytes, c.Requests = 0, 0; c != want {
+		b.Errorf("counted %+v, want %+v", c, want)
 	}
 	a.publish()
-	want := orders(0, 11).rows
-	b.shows(a, append(want[:3:3], want[4:]...))
+	left := orders(0, 11).rows
+	b.shows(a, append(left[:3:3], left[4:]...))
 }
 
 func hard(t *destination.Target) { t.Deletes = syncline.DeletesHard }
