@@ -76,5 +76,6 @@ func TestTransfer(t *testing.T) {
 	t.Run("FromCSV", s.fromCSV)
 	t.Run("ToSQLite", s.toSQLite)
 	t.Run("FromSQLite", s.fromSQLite)
+	t.Run("ToSearch", s.toSearch)
 	t.Run("Incremental", s.incremental)
 }

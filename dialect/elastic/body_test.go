@@ -223,9 +223,21 @@ func TestWildcards(t *testing.T) {
 		pattern, text string
 		want          bool
 	}{
-		{"*", "", true}, {"*a*", "xay", true}, {"*a*", "xAy", false}, {"a?c", "abc", true}, {"a?c", "ac", false},
-		{`a\*c`, "a*c", true}, {`a\*c`, "abc", false}, {"*ab*ab*", "abxab", true}, {"*ab*ab*", "abab", true}, {"*ab*ab*", "aba", false},
-		{"?", "é", true}, {"", "", true}, {"", "a", false}, {"**", "x", true}, {`a\`, `a\`, true},
+		{"*", "", true},
+		{"*a*", "xay", true},
+		{"*a*", "xAy", false},
+		{"a?c", "abc", true},
+		{"a?c", "ac", false},
+		{`a\*c`, "a*c", true},
+		{`a\*c`, "abc", false},
+		{"*ab*ab*", "abxab", true},
+		{"*ab*ab*", "abab", true},
+		{"*ab*ab*", "aba", false},
+		{"?", "é", true},
+		{"", "", true},
+		{"", "a", false},
+		{"**", "x", true},
+		{`a\`, `a\`, true},
 	} {
 		if got := wild(c.pattern, c.text); got != c.want {
 			t.Errorf("%q, %q: %v", c.pattern, c.text, got)

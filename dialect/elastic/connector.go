@@ -60,8 +60,12 @@ func newDocument(now string) map[string]any {
 }
 
 var putParser = parser{"connector_put_request", []field{
-	{name: "description"}, {name: "index_name", kind: textOrNull}, {name: "is_native", kind: boolean},
-	{name: "language"}, {name: "name"}, {name: "service_type"},
+	{name: "description"},
+	{name: "index_name", kind: textOrNull},
+	{name: "is_native", kind: boolean},
+	{name: "language"},
+	{name: "name"},
+	{name: "service_type"},
 }}
 
 // createConnector makes a connector under an id of its own.

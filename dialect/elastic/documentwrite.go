@@ -12,7 +12,8 @@ import (
 
 var updateParser = parser{name: "UpdateRequest", fields: []field{
 	{name: "doc", kind: object, required: true},
-	{name: "detect_noop", kind: boolean}, {name: "doc_as_upsert", kind: boolean},
+	{name: "detect_noop", kind: boolean},
+	{name: "doc_as_upsert", kind: boolean},
 }}
 
 // guard is what a document must still be for a change to be made.

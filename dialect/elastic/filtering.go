@@ -23,12 +23,16 @@ var (
 		{name: "validation", kind: object, required: true, read: objectOf(draftParser)},
 	}}
 	snippetParser = parser{name: "connector_filtering_advanced_snippet", fields: []field{
-		{name: "created_at", read: instantField}, {name: "updated_at", read: instantField},
+		{name: "created_at", read: instantField},
+		{name: "updated_at", read: instantField},
 		{name: "value", kind: objectOrArray, required: true},
 	}}
 	ruleParser = parser{name: "connector_filtering_rule", fields: []field{
-		{name: "created_at", read: instantField}, {name: "updated_at", read: instantField},
-		{name: "field", required: true}, {name: "id", required: true}, {name: "order", kind: integer, required: true},
+		{name: "created_at", read: instantField},
+		{name: "updated_at", read: instantField},
+		{name: "field", required: true},
+		{name: "id", required: true},
+		{name: "order", kind: integer, required: true},
 		{name: "policy", required: true, read: enumOf("FilteringPolicy", false, "include", "exclude")},
 		{name: "rule", required: true, read: enumOf("FilteringRuleCondition", false, "contains", "ends_with", "equals", ">", "<", "regex", "starts_with")},
 		{name: "value", required: true},

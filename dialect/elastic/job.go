@@ -167,8 +167,12 @@ func (c *call) job(id string, may auth.Action) (*job, error) {
 	return &job{d, p}, nil
 }
 
-// pipelineOf is a run's pipeline: what the run remembers of it, when it was deleted.
+// pipelineOf is what a run's pipeline is needed for. One that was made as a job of this API
+// remembers that itself, as does one whose pipeline was deleted.
 func (a *API) pipelineOf(ctx context.Context, r *syncline.Run) (*syncline.Pipeline, error) {
+	if f, err := jobFileOf(r); err == nil && f.Connector["id"] != nil {
+		return &syncline.Pipeline{ID: r.PipelineID, Name: r.Pipeline}, nil
+	}
 	p, err := a.o.Catalog.Get(ctx, r.PipelineID)
 	if syncline.CodeOf(err) == syncline.NotFound {
 		return &syncline.Pipeline{ID: r.PipelineID, Name: r.Pipeline}, nil

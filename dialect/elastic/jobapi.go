@@ -239,9 +239,12 @@ func (c *call) putJobError() (answer, error) {
 var statsFields = []string{"deleted_document_count", "indexed_document_count", "indexed_document_volume", "total_document_count"}
 
 var statsParser = parser{"connector_sync_job_update_ingestion_stats", []field{
-	{name: statsFields[0], kind: long, required: true}, {name: statsFields[1], kind: long, required: true},
-	{name: statsFields[2], kind: long, required: true}, {name: statsFields[3], kind: long},
-	{name: "last_seen"}, {name: "metadata", kind: object},
+	{name: statsFields[0], kind: long, required: true},
+	{name: statsFields[1], kind: long, required: true},
+	{name: statsFields[2], kind: long, required: true},
+	{name: statsFields[3], kind: long},
+	{name: "last_seen"},
+	{name: "metadata", kind: object},
 }}
 
 func (c *call) putStats() (answer, error) {

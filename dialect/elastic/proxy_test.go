@@ -53,7 +53,7 @@ func frontOf(t *testing.T, u Upstream) *front {
 }
 
 // ask makes a call as the connector service does.
-func (f *front) ask(call, body string) (*http.Response, string) {
+func (f *front) ask(call, body string) (status int, header http.Header, text string) {
 	f.t.Helper()
 	method, path, _ := strings.Cut(call, " ")
 	r, err := http.NewRequestWithContext(f.t.Context(), method, f.url+path, strings.NewReader(body))
@@ -83,15 +83,15 @@ func (f *front) ask(call, body string) (*http.Response, string) {
 	if resp.Header.Get("X-Elastic-Product") != "Elasticsearch" {
 		f.t.Errorf("%s: no product header", call)
 	}
-	return resp, string(raw)
+	return resp.StatusCode, resp.Header, string(raw)
 }
 
 // gets makes a call that is answered with a status and something in the body.
 func (f *front) gets(call, body string, status int, part string) string {
 	f.t.Helper()
-	resp, text := f.ask(call, body)
-	if resp.StatusCode != status || !strings.Contains(text, part) {
-		f.t.Errorf("%s: %d %s\nwant %d %s", call, resp.StatusCode, text, status, part)
+	got, _, text := f.ask(call, body)
+	if got != status || !strings.Contains(text, part) {
+		f.t.Errorf("%s: %d %s\nwant %d %s", call, got, text, status, part)
 	}
 	return text
 }
@@ -129,8 +129,8 @@ func TestSyncThroughOpenSearch(t *testing.T) {
 	f.gets("GET /"+index+"-none/_search", "", 404, "index_not_found_exception")
 	f.gets("GET /_license", "", 200, `"type":"basic"`)
 	f.gets("DELETE /"+index, "", 403, "may not edit")
-	resp, _ := f.ask("GET /"+index, "")
-	if kind := resp.Header.Get("Content-Type"); !strings.HasPrefix(kind, "application/json") {
+	_, header, _ := f.ask("GET /"+index, "")
+	if kind := header.Get("Content-Type"); !strings.HasPrefix(kind, "application/json") {
 		t.Errorf("content type %q", kind)
 	}
 }
@@ -436,7 +436,7 @@ func TestWhatTravels(t *testing.T) {
 		w.Header().Set("Content-Type", "application/json; charset=UTF-8")
 		_, _ = io.WriteString(w, "{}")
 	}) + "/base/"})
-	resp, _ := f.ask("POST /elastic/content%2Cmore/_search?q=a%20b&pretty", "{}")
+	_, header, _ := f.ask("POST /elastic/content%2Cmore/_search?q=a%20b&pretty", "{}")
 	if uri != "/base/content%2Cmore/_search?pretty=&q=a+b" && uri != "/base/content,more/_search?pretty=&q=a+b" {
 		t.Errorf("asked for %s", uri)
 	}
@@ -449,7 +449,7 @@ func TestWhatTravels(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{"Set-Cookie": "", "Server": "", "Content-Type": "application/json; charset=UTF-8"} {
-		if v := resp.Header.Get(name); v != want {
+		if v := header.Get(name); v != want {
 			t.Errorf("answer: %s: %q, want %q", name, v, want)
 		}
 	}

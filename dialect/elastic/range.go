@@ -91,8 +91,11 @@ var partial = []struct {
 	form                string
 	years, months, days int
 }{
-	{form: "2006-01-02T15:04:05"}, {form: "2006-01-02T15:04"},
-	{form: "2006-01-02", days: 1}, {form: "2006-01", months: 1}, {form: "2006", years: 1},
+	{form: "2006-01-02T15:04:05"},
+	{form: "2006-01-02T15:04"},
+	{form: "2006-01-02", days: 1},
+	{form: "2006-01", months: 1},
+	{form: "2006", years: 1},
 }
 
 // moment reads a point in time.

@@ -59,10 +59,22 @@ func TestAnySequenceOfCalls(t *testing.T) {
 	t.Parallel()
 	a := apiFor(t)
 	calls := []struct{ path, body string }{
-		{"", `{"index_name":"i1"}`}, {"", `{"index_name":"i2"}`}, {"", `{}`}, {"/_index_name", `{"index_name":"i1"}`}, {"/_index_name", `{"index_name":"i2"}`},
-		{"/_index_name", `{"index_name":null}`}, {"/_name", `{"name":"a"}`}, {"/_name", `{"name":"b"}`}, {"/_error", `{"error":"x"}`}, {"/_error", `{"error":null}`},
-		{"/_status", `{"status":"configured"}`}, {"/_service_type", `{"service_type":"s"}`}, {"/_filtering/_activate", ``}, {"/_filtering", `{"advanced_snippet":{"created_at":"2023-05-25T12:30:00Z","updated_at":"2023-05-25T12:30:00Z","value":{}}}`},
-		{"/_last_sync", `{"sync_cursor":{"a":{"b":1}}}`}, {"/_last_sync", `{"sync_cursor":{"a":{"c":null}}}`},
+		{"", `{"index_name":"i1"}`},
+		{"", `{"index_name":"i2"}`},
+		{"", `{}`},
+		{"/_index_name", `{"index_name":"i1"}`},
+		{"/_index_name", `{"index_name":"i2"}`},
+		{"/_index_name", `{"index_name":null}`},
+		{"/_name", `{"name":"a"}`},
+		{"/_name", `{"name":"b"}`},
+		{"/_error", `{"error":"x"}`},
+		{"/_error", `{"error":null}`},
+		{"/_status", `{"status":"configured"}`},
+		{"/_service_type", `{"service_type":"s"}`},
+		{"/_filtering/_activate", ``},
+		{"/_filtering", `{"advanced_snippet":{"created_at":"2023-05-25T12:30:00Z","updated_at":"2023-05-25T12:30:00Z","value":{}}}`},
+		{"/_last_sync", `{"sync_cursor":{"a":{"b":1}}}`},
+		{"/_last_sync", `{"sync_cursor":{"a":{"c":null}}}`},
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		for _, id := range []string{"a", "b"} {

@@ -35,10 +35,14 @@ type hit struct {
 }
 
 var searchParser = parser{name: "search", fields: []field{
-	{name: "query", kind: objectOrNull}, {name: "sort", kind: anything},
-	{name: "from", kind: long}, {name: "size", kind: long},
-	{name: "seq_no_primary_term", kind: boolean}, {name: "version", kind: boolean},
-	{name: "_source", kind: boolean}, {name: "track_total_hits", kind: anything},
+	{name: "query", kind: objectOrNull},
+	{name: "sort", kind: anything},
+	{name: "from", kind: long},
+	{name: "size", kind: long},
+	{name: "seq_no_primary_term", kind: boolean},
+	{name: "version", kind: boolean},
+	{name: "_source", kind: boolean},
+	{name: "track_total_hits", kind: anything},
 }}
 
 var countParser = parser{name: "count", fields: []field{{name: "query", kind: objectOrNull}}}
