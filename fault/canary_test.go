@@ -39,7 +39,7 @@ func TestCanaries(t *testing.T) {
 			t.Fatal(err)
 		}
 		dsn.User = url.UserPassword(dsn.User.Username(), "canary-of-the-dsn")
-		newAviary(t, "--ledger", dsn.String()).watch(connect(t, ledger))
+		newAviary(t, "--ledger", dsn.String(), "--i-accept-data-loss").watch(connect(t, ledger))
 	})
 }
 
@@ -78,10 +78,13 @@ func (a *aviary) watch(ledger *pgx.Conn) {
 	a.refused()
 	a.answers()
 	a.server.stop(a.t)
-	a.files()
+	read := a.files()
 	a.documents()
 	if ledger != nil {
-		a.tables(ledger)
+		read += a.tables(ledger)
+	}
+	if read < 10_000 {
+		a.t.Errorf("%d bytes of files and tables: the log and the ledger are not among them", read)
 	}
 }
 
@@ -138,21 +141,20 @@ func (a *aviary) answers() {
 		}
 		a.holds(path, answer)
 	}
-	for _, args := range [][]string{{"pipelines", "--json"}, {"pipelines", "show", "shop"}, {"runs", "--json"}, {"runs", "show", "last"}, {"runs", "logs", "last"}, {"keys", "--json"}} {
+	for _, args := range [][]string{{"pipelines", "--json"}, {"why", "shop"}, {"runs", "--json"}, {"runs", "show", "last"}, {"runs", "logs", "last"}, {"keys", "--json"}} {
 		a.holds(strings.Join(args, " "), []byte(a.run(0, args...)))
 	}
 }
 
 // files reads all that was written: the data directory, with its ledger, and the log.
-func (a *aviary) files() {
-	seen := 0
+func (a *aviary) files() (read int) {
 	for _, dir := range []string{a.data, filepath.Dir(a.log)} {
 		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || !d.Type().IsRegular() {
 				return err
 			}
 			text, err := os.ReadFile(path)
-			seen += len(text)
+			read += len(text)
 			a.holds(path, text)
 			return err
 		})
@@ -160,14 +162,12 @@ func (a *aviary) files() {
 			a.t.Error(err)
 		}
 	}
-	if seen < 10_000 {
-		a.t.Errorf("%d bytes of files: the log and the ledger are not among them", seen)
-	}
+	return read
 }
 
 // documents reads what the cluster was given.
 func (a *aviary) documents() {
-	for _, path := range []string{"/content-shop/_search?size=1000", "/_all/_search?size=1000", "/_all/_mapping", "/_all/_settings"} {
+	for _, path := range []string{"/" + a.index + "/_search?size=1000", "/_all/_search?size=1000", "/_all/_mapping", "/_all/_settings"} {
 		r, err := http.NewRequestWithContext(within(a.t, time.Minute), http.MethodGet, a.cluster+path, nil)
 		if err != nil {
 			a.t.Fatal(err)
@@ -186,7 +186,7 @@ func (a *aviary) documents() {
 }
 
 // tables dumps a ledger that is kept in PostgreSQL.
-func (a *aviary) tables(ledger *pgx.Conn) {
+func (a *aviary) tables(ledger *pgx.Conn) (read int) {
 	names, err := ledger.Query(within(a.t, time.Minute), "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname not in ('pg_catalog', 'information_schema')")
 	if err != nil {
 		a.t.Fatal(err)
@@ -201,7 +201,9 @@ func (a *aviary) tables(ledger *pgx.Conn) {
 			a.t.Fatal(err)
 		}
 		a.holds("table "+name, dump.Bytes())
+		read += dump.Len()
 	}
+	return read
 }
 
 // holds fails when a canary sits in text, as it is or in one of the forms it may travel in.

@@ -96,6 +96,7 @@ type connected struct {
 	db      *pgx.Conn
 	from    *url.URL
 	cluster string
+	index   string // its own in a cluster that others use
 	tap     *searchTap
 	config  string // of the server
 	server  *process
@@ -111,6 +112,7 @@ func newConnector(t *testing.T, n int, flags ...string) *connected {
 	if c.from, err = url.Parse(from); err != nil {
 		t.Fatal(err)
 	}
+	c.index = "content-" + strings.TrimPrefix(c.from.Path, "/")
 	execute(t, c.db, "create table public.orders (id bigint primary key, qty integer not null, note text, updated_at timestamptz not null)",
 		fmt.Sprintf("insert into public.orders select g, g %% 1000, case g %% 3 when 0 then null else 'note ' || g end, now() - interval '1 hour' from generate_series(1, %d) g", n), "vacuum analyze public.orders")
 	c.tap = newSearchTap(t, c.cluster)
@@ -213,7 +215,7 @@ type object = map[string]any
 func (c *connected) configure(password string) {
 	c.t.Helper()
 	const at = "/_connector/shop"
-	c.ask(http.StatusCreated, http.MethodPut, at, object{"name": "Orders", "index_name": "content-shop", "is_native": true, "service_type": "postgresql"}, nil)
+	c.ask(http.StatusCreated, http.MethodPut, at, object{"name": "Orders", "index_name": c.index, "is_native": true, "service_type": "postgresql"}, nil)
 	var doc struct {
 		Status        string
 		Error         *string
@@ -301,7 +303,7 @@ type row struct {
 // same holds every document against the table.
 func (c *connected) same() {
 	c.t.Helper()
-	c.ask(http.StatusOK, http.MethodPost, "/content-shop/_refresh", nil, nil)
+	c.ask(http.StatusOK, http.MethodPost, "/"+c.index+"/_refresh", nil, nil)
 	want := map[string]row{}
 	found, err := c.db.Query(within(c.t, time.Minute), "select id, qty, coalesce(note, ''), updated_at from public.orders")
 	if err != nil {
@@ -345,7 +347,7 @@ func (c *connected) documents() map[string]row {
 	}
 	all := map[string]row{}
 	var p page
-	c.ask(http.StatusOK, http.MethodPost, "/content-shop/_search?scroll=1m", object{"sort": "_doc", "size": 10_000}, &p)
+	c.ask(http.StatusOK, http.MethodPost, "/"+c.index+"/_search?scroll=1m", object{"sort": "_doc", "size": 10_000}, &p)
 	for len(p.Hits.Hits) > 0 {
 		for _, h := range p.Hits.Hits {
 			h.Source.At = h.Source.At.UTC()
@@ -363,7 +365,7 @@ func (c *connected) document(id string) row {
 	var doc struct {
 		Source row `json:"_source"`
 	}
-	c.ask(http.StatusOK, http.MethodGet, "/content-shop/_doc/"+id, nil, &doc)
+	c.ask(http.StatusOK, http.MethodGet, "/"+c.index+"/_doc/"+id, nil, &doc)
 	return doc.Source
 }
 

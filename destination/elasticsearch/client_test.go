@@ -53,7 +53,8 @@ func portOf(t *testing.T, address string) string {
 // TestRetryAfter: a busy cluster says when to come again, and is not asked before.
 func TestRetryAfter(t *testing.T) {
 	var first atomic.Int64
-	p := newPlace(t, testserver.OpenSearch(t)).behind(t, func(w http.ResponseWriter, r *http.Request) bool {
+	// One at a time: what is under way beside it may well come before.
+	p := newPlace(t, testserver.OpenSearch(t), "in_flight", "1").behind(t, func(w http.ResponseWriter, r *http.Request) bool {
 		now := time.Now().UnixNano()
 		if !strings.HasSuffix(r.URL.Path, "_bulk") {
 			return false
