@@ -19,5 +19,8 @@ func fixture(server func(testing.TB) *testserver.Search) destinationtest.Fixture
 
 func TestSuite(t *testing.T) {
 	t.Run("OpenSearch", func(t *testing.T) { destinationtest.Run(t, fixture(testserver.OpenSearch)) })
-	t.Run("Elasticsearch", func(t *testing.T) { destinationtest.Run(t, fixture(testserver.Elasticsearch)) })
+	t.Run("Elasticsearch", func(t *testing.T) {
+		needsWork(t)
+		destinationtest.Run(t, fixture(testserver.Elasticsearch))
+	})
 }
