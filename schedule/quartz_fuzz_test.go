@@ -28,7 +28,7 @@ func FuzzQuartz(f *testing.F) {
 		p, err := parseQuartz(text)
 		if err != nil {
 			fault, ok := errors.AsType[*Fault](err)
-			if !ok || p != nil || fault.Column > len(text)+1 || strings.TrimSpace(text) != "" && fault.Column == 0 && fault.Where == "" && len(strings.Fields(text)) > 5 {
+			if !ok || p != nil || fault.Column > len(text)+1 || strings.TrimSpace(text) != "" && fault.Column == 0 && fault.Where == "" && len(split(text)) > 5 {
 				t.Fatalf("%q: %v, %v", text, p, err)
 			}
 			return
