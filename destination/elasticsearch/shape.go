@@ -113,11 +113,26 @@ func settle(t destination.Target, have *index) (*shape, error) {
 		}
 		fields, s.from = append(fields, f), append(s.from, i)
 	}
-	if _, ok := have.field(marker + ".load"); !ok {
-		s.add[marker] = markerMapping
+	if err := s.mark(t.Table, have); err != nil {
+		return nil, err
 	}
 	s.schema = arrow.NewSchema(fields, nil)
 	return s, nil
+}
+
+// mark sees to it that documents can be found by their marker. In a field that is analysed
+// no stream would be found, and all documents would be taken for those of others.
+func (s *shape) mark(table string, have *index) error {
+	for name, want := range markerMapping.Properties {
+		there, ok := have.field(marker + "." + name)
+		if !ok {
+			s.add[marker] = markerMapping
+		} else if there.Type != want.Type {
+			return syncline.Errorf(syncline.FailedPrecondition, "the field %s.%s of the index %s is %s and not %s, as Syncline makes it", marker, name, table, there.word(), want.Type).
+				Of(syncline.ClassConfig).Try("write to another index, or make this one anew without that field")
+		}
+	}
+	return nil
 }
 
 func (m mapping) word() string {
