@@ -3,8 +3,10 @@ package elasticsearch
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -163,11 +165,11 @@ func (w *writer) send(ctx context.Context, b *bulk) ([]answer, error) {
 		hi := min(lo+span, len(all))
 		got, err := w.post(ctx, b.body[b.items[lo].start:b.items[hi-1].end], hi-lo)
 		switch {
-		case status(err) == http.StatusRequestEntityTooLarge && hi-lo > 1:
+		case beyond(err) && hi-lo > 1:
 			span = (hi - lo) / 2
 			continue
-		case status(err) == http.StatusRequestEntityTooLarge:
-			got = []answer{{Status: http.StatusRequestEntityTooLarge, Error: &cause{Type: "too_large", Reason: "it is larger than a request may be"}}}
+		case beyond(err):
+			got = []answer{tooLarge}
 		case err != nil && (ctx.Err() != nil || !passing(err) || !wait.wait(ctx, err)):
 			return nil, failed(ctx, err, "write to the index %s", w.target.Table)
 		case err != nil:
@@ -175,7 +177,13 @@ func (w *writer) send(ctx context.Context, b *bulk) ([]answer, error) {
 		}
 		next := lo + merge(all[lo:hi], got)
 		if next < hi {
-			if err := all[next].fault(); !wait.wait(ctx, err) {
+			switch err := all[next].fault(); {
+			case beyond(err) && hi-next > 1:
+				span = (hi - next) / 2
+			case beyond(err):
+				all[next] = tooLarge
+				next++
+			case !wait.wait(ctx, err):
 				return nil, failed(ctx, err, "write to the index %s", w.target.Table)
 			}
 		}
@@ -185,6 +193,28 @@ func (w *writer) send(ctx context.Context, b *bulk) ([]answer, error) {
 		lo = next
 	}
 	return all, nil
+}
+
+// tooLarge is what becomes of a row that cannot be sent in pieces.
+var tooLarge = answer{Status: http.StatusRequestEntityTooLarge, Error: &cause{Type: "too_large", Reason: "it is larger than the cluster takes in one request"}}
+
+// weighed is how a cluster says what an operation weighs and what all together may weigh.
+var weighed = regexp.MustCompile(`_operation_bytes=(\d+), max_\w*bytes=(\d+)`)
+
+// beyond reports whether a request is larger than will ever be taken: more than a proxy
+// lets through, or than the cluster has memory for, which it says as if it were busy.
+func beyond(err error) bool {
+	r, ok := errors.AsType[*refusal](err)
+	if !ok {
+		return false
+	}
+	m := weighed.FindStringSubmatch(r.reason)
+	if m == nil || r.status != http.StatusTooManyRequests {
+		return r.status == http.StatusRequestEntityTooLarge
+	}
+	operation, _ := strconv.ParseInt(m[1], 10, 64) // digits, and what overflows is the largest
+	most, _ := strconv.ParseInt(m[2], 10, 64)
+	return operation > most
 }
 
 // merge notes answers, and says how many there are before the first that asks to come

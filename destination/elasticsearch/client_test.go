@@ -103,6 +103,41 @@ func TestSmallRequests(t *testing.T) {
 	p.holds(t, want)
 }
 
+// TestRowBeyondMemory: a row that the cluster will never have memory for is put aside, where
+// the cluster only says that it is busy, and the others are written.
+func TestRowBeyondMemory(t *testing.T) {
+	p := newPlace(t, testserver.Elasticsearch(t))
+	a := try(t, p, "load-1", 1)
+	a.lane()
+	a.writeAll("a", 0, 10)
+	a.writeAll(strings.Repeat("0123456789abcde ", 15<<16), 10, 11)
+	a.writeAll("a", 11, 20)
+	position := a.finish()
+	if c := position.Counts; c.Inserted != 19 || c.Rejected != 1 || a.kept[10].Code != "too_large" {
+		t.Errorf("%+v, kept %v", c, a.kept[10].Message)
+	}
+	a.publish(position)
+	want := expected("a", 0, 20)
+	delete(want, "10")
+	p.holds(t, want)
+}
+
+func TestBeyond(t *testing.T) {
+	const said = "rejected execution of primary operation [coordinating_and_primary_bytes=1, replica_bytes=0, all_bytes=1, primary_operation_bytes=%d, max_primary_bytes=53687091]"
+	for err, want := range map[error]bool{
+		&refusal{status: 413}: true,
+		&refusal{status: 429}: false,
+		&refusal{status: 429, reason: fmt.Sprintf(said, 53687091)}: false,
+		&refusal{status: 429, reason: fmt.Sprintf(said, 53687092)}: true,
+		&refusal{status: 400, reason: fmt.Sprintf(said, 53687092)}: false,
+		io.EOF: false,
+	} {
+		if got := beyond(err); got != want {
+			t.Errorf("%v: %v", err, got)
+		}
+	}
+}
+
 // TestBusyItems: of items that are refused for a moment, those behind them are sent again
 // too, so that the last row of a key stays the last.
 func TestBusyItems(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"log/slog"
 	"net"
@@ -26,16 +25,6 @@ import (
 )
 
 func TestMain(m *testing.M) { testserver.Main(m) }
-
-// unfinished runs what is known to fail, or to need a machine of its own, until it is mended.
-var unfinished = flag.Bool("unfinished", false, "run tests that are known to fail too")
-
-func needsWork(t *testing.T) {
-	t.Helper()
-	if !*unfinished {
-		t.Skip("known to fail: go test -run " + t.Name() + " -unfinished")
-	}
-}
 
 var env = source.Env{Dial: (&net.Dialer{}).DialContext, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
 

@@ -20,7 +20,8 @@ func fixture(server func(testing.TB) *testserver.Search) destinationtest.Fixture
 func TestSuite(t *testing.T) {
 	t.Run("OpenSearch", func(t *testing.T) { destinationtest.Run(t, fixture(testserver.OpenSearch)) })
 	t.Run("Elasticsearch", func(t *testing.T) {
-		needsWork(t)
-		destinationtest.Run(t, fixture(testserver.Elasticsearch))
+		f := fixture(testserver.Elasticsearch)
+		f.Cannot["BigRows"] = "with a heap of 512 MB it takes rows of up to 12 MiB: TestRowBeyondMemory"
+		destinationtest.Run(t, f)
 	})
 }
