@@ -142,6 +142,11 @@ type Run struct {
 	Issued int64 `json:"issued,omitempty"`
 }
 
+// Waits reports whether the run is to be claimed when its turn comes.
+func (r *Run) Waits() bool {
+	return r.State == StatePending || r.State == StateSuspended && r.Wait == WaitShutdown
+}
+
 // Attempt is one try of a run: from a claim to whatever ended it.
 type Attempt struct {
 	N         int       `json:"n"` // from 1

@@ -112,6 +112,14 @@ type Task struct {
 	StateAt   time.Time       `json:"state_at,omitzero"`
 }
 
+// Totals sums what tasks have made durable.
+func Totals(tasks []*Task) (sum Counts) {
+	for _, t := range tasks {
+		sum = sum.Add(t.Stats.Counts)
+	}
+	return sum
+}
+
 // TaskEnd says how a task's attempt ended.
 type TaskEnd struct {
 	Name  string    `json:"name"`

@@ -3,7 +3,6 @@ package catalog
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -165,11 +164,9 @@ func (c *Catalog) alter(tx syncline.Tx, dialect string, p *syncline.Pipeline, fn
 
 // settleDefinition checks what a dialect made of a definition and fills in the rest.
 func (c *Catalog) settleDefinition(p *syncline.Pipeline, before syncline.Definition, now time.Time) error {
-	d, problems := c.prepare(p.Definition)
-	if len(problems) > 0 {
-		first := *problems[0]
-		first.Message = fmt.Sprintf("pipeline %q: %s", p.Name, first.Message)
-		return &first
+	d, err := c.acceptDefinition(p.Name, p.Definition)
+	if err != nil {
+		return err
 	}
 	p.Definition = d.Definition
 	anchor(p.Definition.Schedules, before.Schedules, now)

@@ -41,6 +41,11 @@ func (c *Catalog) accept(name string, d syncline.Definition) (prepared, error) {
 	if err := checkName(name); err != nil {
 		return prepared{}, err
 	}
+	return c.acceptDefinition(name, d)
+}
+
+// acceptDefinition is accept for a pipeline whose name is settled.
+func (c *Catalog) acceptDefinition(name string, d syncline.Definition) (prepared, error) {
 	p, problems := c.prepare(d)
 	if len(problems) > 0 {
 		first := *problems[0]

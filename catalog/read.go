@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"github.com/synclinehq/syncline"
@@ -59,6 +60,28 @@ func (c *Catalog) List(ctx context.Context, after string) (all []*syncline.Pipel
 		return err
 	})
 	return all, err
+}
+
+// All goes through all pipelines in the order of their names, page by page; an error is the
+// last.
+func (c *Catalog) All(ctx context.Context) iter.Seq2[*syncline.Pipeline, error] {
+	return func(yield func(*syncline.Pipeline, error) bool) {
+		for after := ""; ; {
+			page, err := c.List(ctx, after)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if len(page) == 0 {
+				return
+			}
+			for _, p := range page {
+				if after = p.Name; !yield(p, nil) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Revision reads an earlier definition.

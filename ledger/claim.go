@@ -64,7 +64,7 @@ func (l *Ledger) claimOne(tx syncline.Tx, w syncline.Worker, r syncline.Run, had
 	if err := newAttempt(tx, tasks); err != nil {
 		return syncline.Grant{}, err
 	}
-	m := move{event: evClaim, now: now, issue: now.UnixMicro(), worker: w.ID, read: totals(tasks).Read, deadline: d.Deadline, reason: w.ID}
+	m := move{event: evClaim, now: now, issue: now.UnixMicro(), worker: w.ID, read: syncline.Totals(tasks).Read, deadline: d.Deadline, reason: w.ID}
 	next, err := transition(r, m)
 	if err != nil {
 		return syncline.Grant{}, err
@@ -95,14 +95,6 @@ func newAttempt(tx syncline.Tx, tasks []*syncline.Task) error {
 		}
 	}
 	return nil
-}
-
-// totals sums what is durable over tasks.
-func totals(tasks []*syncline.Task) (sum syncline.Counts) {
-	for _, t := range tasks {
-		sum = sum.Add(t.Stats.Counts)
-	}
-	return sum
 }
 
 func attempted(tasks []*syncline.Task) (n int64) {

@@ -195,15 +195,10 @@ func (l *Ledger) settle(tx syncline.Tx, before syncline.Run, after *syncline.Run
 			return err
 		}
 		return readmit(tx, after)
-	case waits(*after) && !waits(before) && !after.Head:
+	case after.Waits() && !before.Waits() && !after.Head:
 		return readmit(tx, after) // its lane may have emptied while it was held
 	}
 	return nil
-}
-
-// waits reports whether a run is to be claimed when its turn comes.
-func waits(r syncline.Run) bool {
-	return r.State == syncline.StatePending || r.State == syncline.StateSuspended && r.Wait == syncline.WaitShutdown
 }
 
 // letGo ends the leases of a run and its parts, and with them what was offered of it.

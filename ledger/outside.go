@@ -1,11 +1,11 @@
 package ledger
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/synclinehq/syncline"
@@ -170,7 +170,7 @@ func (l *Ledger) NoteOutside(ctx context.Context, id string, o Outside) (out syn
 			return err
 		}
 		counted, err := count(tx, &next, o.Counts)
-		if err != nil || !counted && maps.EqualFunc(r.Ext, next.Ext, sameJSON) {
+		if err != nil || !counted && maps.EqualFunc(r.Ext, next.Ext, slices.Equal[json.RawMessage]) {
 			return err
 		}
 		out = next
@@ -178,8 +178,6 @@ func (l *Ledger) NoteOutside(ctx context.Context, id string, o Outside) (out syn
 	})
 	return out, err
 }
-
-func sameJSON(a, b json.RawMessage) bool { return bytes.Equal(a, b) }
 
 // heard notes a sign of life of the worker that holds a run.
 func heard(tx syncline.Tx, r *syncline.Run, o Outside, now time.Time) error {

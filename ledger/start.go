@@ -67,9 +67,6 @@ func (l *Ledger) start(tx syncline.Tx, o Order) (syncline.Run, How, error) {
 		return deref(first), Repeated, err
 	}
 	r := l.draft(p, o)
-	if err := tx.LockLane(r.Lane); err != nil {
-		return r, "", err
-	}
 	head, err := tx.LaneHead(r.Lane)
 	if err != nil {
 		return r, "", err
@@ -219,8 +216,8 @@ func contentLane(pipelineID string) string { return pipelineID + "/content" }
 
 func accessLane(pipelineID string) string { return pipelineID + "/access_control" }
 
-// lockLanes locks what a new run of a pipeline may be in, before the pipeline itself: as
-// whoever ends a run does, which may then write the pipeline.
+// lockLanes locks what a new run of a pipeline may be in, but for a lane of its own, before
+// the pipeline itself: as whoever ends a run does, which may then write the pipeline.
 func lockLanes(tx syncline.Tx, pipelineID string, m syncline.Mode) error {
 	if err := tx.LockLane(contentLane(pipelineID)); err != nil || m != syncline.ModeAccessControl {
 		return err

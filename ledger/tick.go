@@ -116,9 +116,6 @@ func (l *Ledger) slot(tx syncline.Tx, p *syncline.Pipeline, s syncline.Schedule,
 	if err != nil || !fresh {
 		return err
 	}
-	if err := tx.LockLane(r.Lane); err != nil {
-		return err
-	}
 	head, err := tx.LaneHead(r.Lane)
 	if err != nil {
 		return err

@@ -93,8 +93,7 @@ func (s *standing) add(tx syncline.Tx, rs []*syncline.Run, now time.Time) error 
 	var running []*syncline.Run
 	for _, r := range rs {
 		s.runs[r.State]++
-		waits := r.State == syncline.StatePending || r.State == syncline.StateSuspended && r.Wait == syncline.WaitShutdown
-		if due := now.Sub(r.NotBefore); waits && due >= 0 {
+		if due := now.Sub(r.NotBefore); r.Waits() && due >= 0 {
 			s.queue++
 			s.oldest = max(s.oldest, due)
 		}
@@ -107,9 +106,7 @@ func (s *standing) add(tx syncline.Tx, rs []*syncline.Run, now time.Time) error 
 	}
 	ts, err := tx.Tally(running...)
 	for _, t := range ts {
-		for _, task := range t.Tasks {
-			s.counts = s.counts.Add(task.Stats.Counts)
-		}
+		s.counts = s.counts.Add(syncline.Totals(t.Tasks))
 	}
 	return err
 }

@@ -10,18 +10,15 @@ import (
 // the server's settings as they are now: another cluster, or one at last. One that cannot
 // be settled stays as it was, and the log says why.
 func (a *API) Settle(ctx context.Context) error {
-	for after := ""; ; {
-		page, err := a.o.Catalog.List(ctx, after)
-		if err != nil || len(page) == 0 {
+	for p, err := range a.o.Catalog.All(ctx) {
+		if err != nil {
 			return err
 		}
-		for _, p := range page {
-			if err := a.settle(ctx, p); err != nil && ctx.Err() == nil {
-				a.o.Log.Error("settle a connector", "pipeline", p.Name, "err", err)
-			}
+		if err := a.settle(ctx, p); err != nil && ctx.Err() == nil {
+			a.o.Log.Error("settle a connector", "pipeline", p.Name, "err", err)
 		}
-		after = page[len(page)-1].Name
 	}
+	return nil
 }
 
 func (a *API) settle(ctx context.Context, p *syncline.Pipeline) error {

@@ -15,11 +15,10 @@ func drawRun(d ledger.Detail, messages []syncline.Message) client.Run {
 		Tries: r.Tries, MaxTries: r.Max, Worker: r.Worker,
 		CreatedAt: r.CreatedAt, Due: r.Due, NotBefore: r.NotBefore, StartedAt: r.StartedAt, EndedAt: r.EndedAt, UpdatedAt: r.UpdatedAt,
 		Attempts: list(r.Attempts), Tasks: []client.Task{}, Error: r.Error, Messages: list(messages),
-		Waiting: !r.Head && !r.State.Final(),
+		Waiting: !r.Head && !r.State.Final(), Totals: syncline.Totals(d.Tasks),
 	}
 	for _, t := range d.Tasks {
 		out.Tasks = append(out.Tasks, drawTask(t))
-		out.Totals = out.Totals.Add(t.Stats.Counts)
 	}
 	for _, l := range d.Leases {
 		if l.Part == "" {

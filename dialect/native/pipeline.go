@@ -73,17 +73,15 @@ func (a *API) alter(ctx context.Context, ref string, do func(context.Context, st
 
 func (a *API) listPipelines(ctx context.Context, _ *struct{}) ([]client.Pipeline, error) {
 	out := []client.Pipeline{}
-	for after := ""; ; {
-		ps, err := a.o.Catalog.List(ctx, after)
-		if err != nil || len(ps) == 0 {
+	for p, err := range a.o.Catalog.All(ctx) {
+		if err != nil {
 			return out, err
 		}
-		for _, p := range ps {
-			if after = p.Name; auth.From(ctx).Sees(p.Name) {
-				out = append(out, drawPipeline(p))
-			}
+		if auth.From(ctx).Sees(p.Name) {
+			out = append(out, drawPipeline(p))
 		}
 	}
+	return out, nil
 }
 
 func (a *API) why(ctx context.Context, in *whyQuery) ([]client.Reason, error) {
