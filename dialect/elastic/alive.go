@@ -1,7 +1,6 @@
 package elastic
 
 import (
-	"context"
 	"time"
 
 	"github.com/synclinehq/syncline"
@@ -28,17 +27,19 @@ func (c *call) alive(index string) error {
 		return err
 	}
 	for _, d := range at {
-		if d.Run.Owner == syncline.OwnerExternal {
-			c.hear(c.ctx(), d.Run.ID)
-		}
+		c.heard(&d.Run, "")
 	}
 	return nil
 }
 
-// hear notes that whoever holds a run lives. A write goes on without it.
-func (c *call) hear(ctx context.Context, id string) {
-	if err := c.api.o.Ledger.HearOutside(ctx, id, "", silence); err != nil {
-		c.api.o.Log.Warn("note a worker's sign of life", "run", id, "err", err)
+// heard counts a call as a sign of life of the worker that holds a job under a key; "" is
+// whichever it is. What it cannot write down it does without: the call goes on all the same.
+func (c *call) heard(r *syncline.Run, by string) {
+	if r.State != syncline.StateRunning || r.Owner != syncline.OwnerExternal {
+		return
+	}
+	if err := c.api.o.Ledger.HearOutside(c.ctx(), r.ID, by, silence); err != nil {
+		c.api.o.Log.Warn("note a worker's sign of life", "run", r.ID, "err", err)
 	}
 }
 

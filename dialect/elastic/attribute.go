@@ -89,10 +89,7 @@ func (c *call) indexFree(index string) error {
 }
 
 func (c *call) updateNative() (answer, error) {
-	given, err := nativeParser.given(c, true)
-	if err == nil {
-		err = c.valid()
-	}
+	given, err := c.asked(nativeParser)
 	if err != nil {
 		return answer{}, err
 	}

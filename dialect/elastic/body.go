@@ -142,6 +142,14 @@ func (d *scanner) closed() error {
 	return nil
 }
 
+// exactly decodes JSON whose numbers keep their digits: what clients keep here comes back
+// as it was.
+func exactly(raw []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	return d.Decode(into)
+}
+
 // get is an object's member, nil if it has none of that name.
 func (v *value) get(name string) *value {
 	for i := range v.members {
@@ -220,11 +228,18 @@ type parser struct {
 
 // read takes a body's members apart. A body that is not there is refused when needed says so.
 func (p parser) read(c *call, needed bool) (map[string]*value, error) {
+	given, _, err := p.placed(c, needed)
+	return given, err
+}
+
+// placed is read for who needs the body itself too, for errors that name a place in it.
+func (p parser) placed(c *call, needed bool) (given map[string]*value, raw []byte, err error) {
 	v, raw, err := c.bodyOr(needed)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return p.object(raw, v)
+	given, err = p.object(raw, v)
+	return given, raw, err
 }
 
 // given reads a body as what of it is stored, by name.
@@ -419,9 +434,7 @@ func (p parser) fits(raw []byte, f field, v *value) error {
 		bad = err != nil || n != int64(int32(n))
 	}
 	if bad {
-		e := parseFault(raw, v.at, "[%s] failed to parse field [%s]", p.name, f.name)
-		e.cause = illegal("For input string: \"%s\"", v.text)
-		return e
+		return p.failed(raw, v, f.name, illegal("For input string: \"%s\"", v.text))
 	}
 	return nil
 }

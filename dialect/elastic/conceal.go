@@ -143,9 +143,8 @@ func (a *API) plainValue(p *syncline.Pipeline, name string, field map[string]any
 	if err != nil {
 		return nil, err
 	}
-	d := json.NewDecoder(bytes.NewReader([]byte(plain)))
-	d.UseNumber()
-	return v, d.Decode(&v)
+	err = exactly([]byte(plain), &v)
+	return v, err
 }
 
 // opened is a connector's document with its secrets open, never to be stored or shown. One

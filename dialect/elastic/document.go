@@ -156,7 +156,7 @@ func (c *call) getJobDocument() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	c.heard(&j.Run)
+	c.heard(&j.Run, c.who().Key)
 	return c.found(id, j.Run.Version, c.jobSource(j.Detail, j.p)), nil
 }
 

@@ -67,12 +67,9 @@ func (c *call) partial() (doc *value, g guard, err error) {
 
 // document reads a document that is to be made.
 func (c *call) document() (*value, error) {
-	v, raw, err := c.body()
+	v, raw, err := c.bodyOr(true)
 	if err != nil {
 		return nil, err
-	}
-	if v == nil {
-		return nil, fault(http.StatusBadRequest, "parse_exception", "request body is required")
 	}
 	if v.token != "START_OBJECT" {
 		return nil, parseFault(raw, v.at, "[document] Expected START_OBJECT but was: %s", v.token)
@@ -227,7 +224,7 @@ func (c *call) updateJobDocument() (answer, error) {
 	if err := g.check(id, j.Run.Version); err != nil {
 		return answer{}, err
 	}
-	change.seqNo = g.seq
+	change.guard = g
 	r, err := c.tell(j, change)
 	if err != nil {
 		return answer{}, err
@@ -310,11 +307,9 @@ func readJobChange(doc *value) (to jobChange, err error) {
 	return to, nil
 }
 
-var jobWords = []string{"pending", "in_progress", "canceling", "canceled", "suspended", "completed", "error"}
-
 func jobStatusOf(text string) (string, error) {
 	word := strings.ToLower(text)
-	if !slices.Contains(jobWords, word) {
+	if !slices.Contains(syncStatuses, word) {
 		return "", illegal("Unknown ConnectorSyncStatus [%s].", text)
 	}
 	return word, nil

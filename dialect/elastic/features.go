@@ -21,10 +21,7 @@ var (
 )
 
 func (c *call) updateFeatures() (answer, error) {
-	given, err := featuresParser.given(c, true)
-	if err == nil {
-		err = c.valid()
-	}
+	given, err := c.asked(featuresParser)
 	if err != nil {
 		return answer{}, err
 	}
@@ -45,10 +42,7 @@ var (
 )
 
 func (c *call) updatePipeline() (answer, error) {
-	given, err := pipelineParser.given(c, true)
-	if err == nil {
-		err = c.valid()
-	}
+	given, err := c.asked(pipelineParser)
 	if err != nil {
 		return answer{}, err
 	}

@@ -1,7 +1,6 @@
 package elastic
 
 import (
-	"bytes"
 	"encoding/json"
 	"path"
 	"strings"
@@ -20,10 +19,8 @@ func filter(doc []byte, paths []string) ([]byte, error) {
 			keep = append(keep, strings.Split(p, "."))
 		}
 	}
-	d := json.NewDecoder(bytes.NewReader(doc))
-	d.UseNumber()
 	var v any
-	if err := d.Decode(&v); err != nil {
+	if err := exactly(doc, &v); err != nil {
 		return nil, err
 	}
 	if len(keep) > 0 {

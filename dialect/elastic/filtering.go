@@ -188,10 +188,7 @@ func within(of map[string]any, name string) map[string]any {
 
 // validateDraft stores what the connector's own check of the draft found.
 func (c *call) validateDraft() (answer, error) {
-	given, err := draftValidationParser.given(c, true)
-	if err == nil {
-		err = c.valid()
-	}
+	given, err := c.asked(draftValidationParser)
 	if err != nil {
 		return answer{}, err
 	}

@@ -17,7 +17,7 @@ import (
 func (a *API) drawForeign(p *syncline.Pipeline) map[string]any {
 	doc := newDocument(jobTime(p.CreatedAt))
 	s := foreignSummary(p)
-	doc["name"], doc["is_native"], doc["status"], doc["service_type"] = s.Name, true, "configured", s.Service
+	doc["name"], doc["is_native"], doc["status"], doc["service_type"] = s.Name, true, configured, s.Service
 	if s.Index != "" {
 		doc["index_name"] = s.Index
 	}

@@ -1,7 +1,6 @@
 package elastic
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -32,9 +31,7 @@ type jobFile struct {
 
 func jobFileOf(r *syncline.Run) (f jobFile, err error) {
 	if raw := r.Ext[Name]; len(raw) > 0 {
-		d := json.NewDecoder(bytes.NewReader(raw))
-		d.UseNumber() // what clients keep here comes back digit by digit
-		err = d.Decode(&f)
+		err = exactly(raw, &f)
 	}
 	return f, err
 }
@@ -66,8 +63,7 @@ type saying struct {
 	lastSeen time.Time      // zero: now
 	metadata map[string]any // merged
 	unended  bool           // end: without completed_at
-	// seqNo, if not nil, is what the document's _seq_no must still be.
-	seqNo *int64
+	guard
 }
 
 // outside says it to the ledger.
@@ -77,8 +73,8 @@ func (c *call) outside(s saying) ledger.Outside {
 
 // edit changes the job's file.
 func (s saying) edit(r *syncline.Run, now time.Time) error {
-	if s.seqNo != nil && *s.seqNo != r.Version {
-		return conflict("[%s]: version conflict, required seqNo [%d], primary term [1]. current document has seqNo [%d] and primary term [1]", r.ID, *s.seqNo, r.Version)
+	if err := s.check(r.ID, r.Version); err != nil {
+		return err
 	}
 	f, err := jobFileOf(r)
 	if err != nil {
@@ -216,12 +212,7 @@ func (c *call) endJob(j *job, s saying, to syncline.State, text string) (r syncl
 	}
 	was := j.Run.State
 	r, err = c.api.o.Ledger.EndOutside(c.ctx(), j.Run.ID, c.outside(s), to, e)
-	return r, err == nil && !was.Final(), jobFault(r, endWords[to], err)
-}
-
-var endWords = map[syncline.State]string{
-	syncline.StateSucceeded: "completed", syncline.StateFailed: "error",
-	syncline.StateCanceled: "canceled", syncline.StateSuspended: "suspended",
+	return r, err == nil && !was.Final(), jobFault(r, jobStatus[syncline.Aspect(to)], err)
 }
 
 // cancelJob asks for the job's end. Nobody but a worker that has stopped makes it canceled

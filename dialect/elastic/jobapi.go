@@ -48,7 +48,7 @@ func (c *call) thisJob() (*job, error) {
 var postJobParser = parser{"connector_sync_job_post_request", []field{{name: "id", required: true}, {name: "job_type"}, {name: "trigger_method"}}}
 
 func (c *call) postJob() (answer, error) {
-	given, raw, err := c.strict(postJobParser)
+	given, raw, err := postJobParser.placed(c, true)
 	if err != nil {
 		return answer{}, err
 	}
@@ -71,27 +71,6 @@ func (c *call) postJob() (answer, error) {
 		return answer{}, err
 	}
 	return answer{status: http.StatusCreated, body: map[string]any{"id": r.ID}}, nil
-}
-
-// strict reads a body that must be there, and hands it on too, for errors that name a
-// place in it.
-func (c *call) strict(p parser) (map[string]*value, []byte, error) {
-	v, raw, err := c.body()
-	if err != nil {
-		return nil, raw, err
-	}
-	if v == nil {
-		return nil, raw, fault(http.StatusBadRequest, "parse_exception", "request body is required")
-	}
-	given, err := p.object(raw, v)
-	return given, raw, err
-}
-
-// badValue says that a field holds what it cannot.
-func badValue(raw []byte, v *value, parser, field, format string, args ...any) error {
-	e := parseFault(raw, v.at, "[%s] failed to parse field [%s]", parser, field)
-	e.cause = illegal(format, args...)
-	return e
 }
 
 func (c *call) listJobs() (answer, error) {
@@ -133,19 +112,8 @@ func (c *call) getJob() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	c.heard(&j.Run)
+	c.heard(&j.Run, c.who().Key)
 	return ok(c.showJob(j.Detail, j.p)), nil
-}
-
-// heard counts a look at a job as a sign of life of the worker that holds it. What it
-// cannot write down it does without: the look is answered all the same.
-func (c *call) heard(r *syncline.Run) {
-	if r.State != syncline.StateRunning || r.Owner != syncline.OwnerExternal {
-		return
-	}
-	if err := c.api.o.Ledger.HearOutside(c.ctx(), r.ID, c.who().Key, silence); err != nil {
-		c.api.o.Log.Warn("note a worker's sign of life", "run", r.ID, "err", err)
-	}
 }
 
 func (c *call) deleteJob() (answer, error) {
@@ -174,7 +142,7 @@ func (c *call) checkInJob() (answer, error) {
 
 // spelledOut is the other text of a job that is not there.
 func spelledOut(id string, err error) error {
-	if f, isFault := err.(*failure); isFault && f.status == http.StatusNotFound {
+	if gone(err) {
 		return notThere("connector sync job [%s] not found", id)
 	}
 	return err
@@ -251,7 +219,7 @@ func (c *call) putStats() (answer, error) {
 	if _, err := c.jobID(); err != nil {
 		return answer{}, err
 	}
-	given, raw, err := c.strict(statsParser)
+	given, raw, err := statsParser.placed(c, true)
 	if err != nil {
 		return answer{}, err
 	}
@@ -282,7 +250,7 @@ func statsOf(given map[string]*value, raw []byte) (s saying, err error) {
 	if v := given["last_seen"]; v != nil {
 		at, isInstant := instant(v.text)
 		if !isInstant {
-			return s, badValue(raw, v, statsParser.name, "last_seen", "failed to parse date field [%s]", v.text)
+			return s, statsParser.failed(raw, v, "last_seen", illegal("failed to parse date field [%s]", v.text))
 		}
 		s.lastSeen = at
 	}
@@ -333,7 +301,7 @@ type orderedJob struct {
 // createJob makes a job of a connector: for an outside worker, or for Syncline itself.
 func (c *call) createJob(id string, o orderedJob) (syncline.Run, error) {
 	k, err := c.connector(id)
-	if missing, isFault := err.(*failure); isFault && missing.status == http.StatusNotFound || err == nil && k.deleted() {
+	if gone(err) || err == nil && k.deleted() {
 		return syncline.Run{}, notThere("Connector with id '%s' does not exist.", id)
 	}
 	if err != nil {

@@ -66,7 +66,7 @@ func drawJob(d ledger.Detail, p *syncline.Pipeline) map[string]any {
 	if err != nil {
 		f = jobFile{} // a drawer that nobody can read hides nothing else of the run
 	}
-	n := jobSum(d.Tasks)
+	n := syncline.Totals(d.Tasks)
 	doc := map[string]any{
 		"id": r.ID, "connector": jobConnector(r, f, p), "created_at": jobTime(r.CreatedAt),
 		"job_type": jobType(r.Mode), "trigger_method": jobTrigger(r.Origin), "status": jobWord(r),
@@ -191,17 +191,9 @@ func snapshot(k *connector, m syncline.Mode) map[string]any {
 // jobIndex is where a job writes.
 func jobIndex(index string, m syncline.Mode) string {
 	if m == syncline.ModeAccessControl {
-		return ".search-acl-filter-" + index
+		return aclPrefix + index
 	}
 	return index
-}
-
-// jobSum is a job's counts, which are those of its tasks.
-func jobSum(tasks []*syncline.Task) (n syncline.Counts) {
-	for _, t := range tasks {
-		n = n.Add(t.Stats.Counts)
-	}
-	return n
 }
 
 func jobIndexed(n syncline.Counts) int64 { return n.Inserted + n.Updated + n.Unchanged }

@@ -12,7 +12,7 @@ func modeOf(raw []byte, v *value) (syncline.Mode, error) {
 	if modes, known := jobTypes[word]; known {
 		return modes[0], nil
 	}
-	return "", badValue(raw, v, postJobParser.name, "job_type", "Unknown ConnectorSyncJobType [%s].", v.text)
+	return "", postJobParser.failed(raw, v, "job_type", illegal("Unknown ConnectorSyncJobType [%s].", v.text))
 }
 
 func originOf(raw []byte, v *value) (syncline.Origin, error) {
@@ -22,7 +22,7 @@ func originOf(raw []byte, v *value) (syncline.Origin, error) {
 	case "scheduled":
 		return syncline.OriginSchedule, nil
 	}
-	return "", badValue(raw, v, postJobParser.name, "trigger_method", "Unknown ConnectorSyncJobTriggerMethod [%s].", v.text)
+	return "", postJobParser.failed(raw, v, "trigger_method", illegal("Unknown ConnectorSyncJobTriggerMethod [%s].", v.text))
 }
 
 // jobFilter is what the query asks for, of what the caller sees.

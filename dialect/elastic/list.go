@@ -12,12 +12,8 @@ import (
 	"github.com/synclinehq/syncline"
 )
 
-const (
-	// listWindow is how far into a list a page may reach, as in Elasticsearch.
-	listWindow = 10000
-	// maxPage is how much a page of a list may hold.
-	maxPage = 64 << 20
-)
+// maxPage is how much a page of a list may hold.
+const maxPage = 64 << 20
 
 // listing is what a list of connectors is asked for.
 type listing struct {
@@ -34,8 +30,8 @@ func (c *call) listing() (l listing, err error) {
 	if l.size, err = c.whole("size", 100); err != nil {
 		return l, err
 	}
-	if l.from+l.size > listWindow {
-		return l, illegal("Result window is too large, from + size must be less than or equal to: [%d] but was [%d]", listWindow, l.from+l.size)
+	if l.from+l.size > window {
+		return l, illegal("Result window is too large, from + size must be less than or equal to: [%d] but was [%d]", window, l.from+l.size)
 	}
 	if l.deleted, err = c.flag("include_deleted"); err != nil {
 		return l, err

@@ -50,9 +50,7 @@ func lastSyncOf(p *syncline.Pipeline, m syncline.Mode) (*lastSync, error) {
 	if f, ok := fieldsByMode[m]; ok {
 		l.fields = f
 	}
-	d := json.NewDecoder(bytes.NewReader(p.Ext[Name]))
-	d.UseNumber()
-	return l, d.Decode(&l.doc)
+	return l, exactly(p.Ext[Name], &l.doc)
 }
 
 func (l *lastSync) keep(p *syncline.Pipeline) {
@@ -109,7 +107,7 @@ func (l *lastSync) ended(r syncline.Run, tasks []*syncline.Task) {
 	if r.Mode == syncline.ModeAccessControl {
 		return
 	}
-	n := jobSum(tasks)
+	n := syncline.Totals(tasks)
 	l.set("last_synced", jobTime(r.EndedAt))
 	l.set("last_indexed_document_count", jobIndexed(n))
 	l.set("last_deleted_document_count", jobDeleted(n))

@@ -34,10 +34,8 @@ func foreign(p *syncline.Pipeline) bool { return p.Ext[Name] == nil }
 // document reads the drawer of a pipeline that was made here. The connector's id is kept
 // in it, since the pipeline's name may have had to differ.
 func document(p *syncline.Pipeline) (*connector, error) {
-	d := json.NewDecoder(bytes.NewReader(p.Ext[Name]))
-	d.UseNumber() // what clients keep here comes back digit by digit
 	k := &connector{p: p}
-	if err := d.Decode(&k.doc); err != nil {
+	if err := exactly(p.Ext[Name], &k.doc); err != nil {
 		return nil, syncline.Errorf(syncline.Internal, "read the connector of pipeline %s: %s", p.ID, err)
 	}
 	k.id, _ = k.doc["id"].(string)
@@ -128,23 +126,12 @@ func (c *call) connectors() iter.Seq2[*connector, error] {
 	}
 }
 
-// pipelines are all that the caller sees, read page by page; an error is the last.
+// pipelines are all that the caller sees; an error is the last.
 func (c *call) pipelines() iter.Seq2[*syncline.Pipeline, error] {
 	return func(yield func(*syncline.Pipeline, error) bool) {
-		for after := ""; ; {
-			page, err := c.api.o.Catalog.List(c.ctx(), after)
-			if err != nil {
-				yield(nil, err)
+		for p, err := range c.api.o.Catalog.All(c.ctx()) {
+			if (err != nil || c.who().Sees(p.Name)) && !yield(p, err) {
 				return
-			}
-			if len(page) == 0 {
-				return
-			}
-			after = page[len(page)-1].Name
-			for _, p := range page {
-				if c.who().Sees(p.Name) && !yield(p, nil) {
-					return
-				}
 			}
 		}
 	}

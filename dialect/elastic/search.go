@@ -13,7 +13,7 @@ import (
 	"github.com/synclinehq/syncline/ledger"
 )
 
-// window is how far into its hits a search may reach, as in Elasticsearch.
+// window is how far into its hits a search or list may reach, as in Elasticsearch.
 const window = 10000
 
 // search is what a body asks for.
@@ -49,15 +49,9 @@ var countParser = parser{name: "count", fields: []field{{name: "query", kind: ob
 
 // search reads a request's body and query.
 func (c *call) search(p parser) (s search, err error) {
-	v, raw, err := c.body()
+	given, raw, err := p.placed(c, false)
 	if err != nil {
 		return s, err
-	}
-	given := map[string]*value{}
-	if v != nil {
-		if given, err = p.object(raw, v); err != nil {
-			return s, err
-		}
 	}
 	s.query = all{}
 	if q := given["query"]; q != nil && !q.isNull() {

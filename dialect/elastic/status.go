@@ -17,10 +17,7 @@ var statusParser = parser{name: "connector_update_status_request", fields: []fie
 }}
 
 func (c *call) updateStatus() (answer, error) {
-	given, err := statusParser.given(c, true)
-	if err == nil {
-		err = c.valid()
-	}
+	given, err := c.asked(statusParser)
 	if err != nil {
 		return answer{}, err
 	}
@@ -39,10 +36,7 @@ var errorParser = parser{name: "connector_update_error_request", fields: []field
 
 // updateError is what a connector says of its last try; none, that it is well.
 func (c *call) updateError() (answer, error) {
-	given, err := errorParser.given(c, true)
-	if err == nil {
-		err = c.valid()
-	}
+	given, err := c.asked(errorParser)
 	if err != nil {
 		return answer{}, err
 	}
@@ -80,10 +74,7 @@ var lastSyncParser = parser{name: "connector_update_last_sync_stats_request", fi
 
 // updateLastSync stores what is said of the last sync and follows nothing from it.
 func (c *call) updateLastSync() (answer, error) {
-	given, err := lastSyncParser.given(c, true)
-	if err == nil {
-		err = c.valid()
-	}
+	given, err := c.asked(lastSyncParser)
 	if err != nil {
 		return answer{}, err
 	}

@@ -1,10 +1,6 @@
 package elastic
 
-import (
-	"errors"
-	"net/http"
-	"time"
-)
+import "time"
 
 // now is the clock of what clients are told.
 func (c *call) now() time.Time { return c.api.o.Now().UTC() }
@@ -17,12 +13,21 @@ func (c *call) valid(found ...string) error {
 	return invalid(found...)
 }
 
+// asked reads the body of an endpoint that makes no checks of its own.
+func (c *call) asked(p parser) (map[string]any, error) {
+	given, err := p.given(c, true)
+	if err == nil {
+		err = c.valid()
+	}
+	return given, err
+}
+
 // update is an endpoint that changes a connector, also one that was deleted softly.
 func (c *call) update(fn func(doc map[string]any) error) (answer, error) {
 	id := c.vars["connector_id"]
 	result, _, err := c.change(id, fn)
-	if f, ok := errors.AsType[*failure](err); ok && f.status == http.StatusNotFound {
-		err = fault(http.StatusNotFound, "document_missing_exception", "[%s]: document missing", id)
+	if gone(err) {
+		err = documentMissing(id)
 	}
 	return ok(map[string]any{"result": result}), err
 }
