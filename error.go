@@ -72,6 +72,14 @@ func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: err.Error(), Err: errors.Unwrap(err)}
 }
 
+// Invalid is the error for something that a person got wrong in what they configure; field
+// says where, as in "entities[1].cursor".
+func Invalid(field, format string, args ...any) *Error {
+	e := Errorf(InvalidArgument, format, args...).Of(ClassConfig)
+	e.Field = field
+	return e
+}
+
 // Of sets the class and returns e.
 func (e *Error) Of(c Class) *Error { e.Class = c; return e }
 

@@ -125,9 +125,7 @@ func (k *Key) check(now time.Time) error {
 	default:
 		return nil
 	}
-	e := syncline.Errorf(syncline.InvalidArgument, "%s", text).Of(syncline.ClassConfig).Try("%s", hint)
-	e.Field = field
-	return e
+	return syncline.Invalid(field, "%s", text).Try("%s", hint)
 }
 
 const (

@@ -74,14 +74,6 @@ func (c *Catalog) update(ctx context.Context, fn func(syncline.Tx) error) error 
 	return c.o.Store.Update(ctx, fn)
 }
 
-// invalid is the error for something that a person got wrong in a definition; field says
-// where, as in "entities[1].cursor".
-func invalid(field, format string, args ...any) *syncline.Error {
-	e := syncline.Errorf(syncline.InvalidArgument, format, args...).Of(syncline.ClassConfig)
-	e.Field = field
-	return e
-}
-
 func missing(err error) bool { return syncline.CodeOf(err) == syncline.NotFound }
 
 // shown turns the errors of secret into one that a person may see, under the setting.

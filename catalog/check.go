@@ -67,7 +67,7 @@ func (c *Catalog) prepare(d syncline.Definition) (prepared, []*syncline.Error) {
 
 // bad adds a problem; the hint is the next step, "" if the message says it already.
 func (k *checker) bad(field, hint, format string, args ...any) {
-	e := invalid(field, format, args...)
+	e := syncline.Invalid(field, format, args...)
 	e.Hint = hint
 	k.problems = append(k.problems, e)
 }
@@ -188,13 +188,13 @@ func (k *checker) cursorless() bool {
 func checkName(name string) error {
 	hint := "use letters, digits, and . _ - between them, at most %d characters"
 	if name == "" {
-		return invalid("name", "a pipeline needs a name").Try(hint, maxName)
+		return syncline.Invalid("name", "a pipeline needs a name").Try(hint, maxName)
 	}
 	long := utf8.RuneCountInString(name) > maxName
 	for i, r := range name {
 		ok := unicode.IsLetter(r) || unicode.IsDigit(r) || i > 0 && strings.ContainsRune("._-", r)
 		if !ok || long {
-			return invalid("name", "%q cannot be the name of a pipeline", name).Try(hint, maxName)
+			return syncline.Invalid("name", "%q cannot be the name of a pipeline", name).Try(hint, maxName)
 		}
 	}
 	return nil

@@ -42,7 +42,7 @@ const maxFile = 4 << 20
 func ReadFiles(path string) ([]File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, invalid("", "cannot read %s: %s", path, cause(err)).Try("check the path given with -f")
+		return nil, syncline.Invalid("", "cannot read %s: %s", path, cause(err)).Try("check the path given with -f")
 	}
 	names := []string{path}
 	if info.IsDir() {
@@ -64,7 +64,7 @@ func ReadFiles(path string) ([]File, error) {
 func yamlFiles(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, invalid("", "cannot read %s: %s", dir, cause(err))
+		return nil, syncline.Invalid("", "cannot read %s: %s", dir, cause(err))
 	}
 	var names []string
 	for _, e := range entries {
@@ -74,7 +74,7 @@ func yamlFiles(dir string) ([]string, error) {
 		}
 	}
 	if len(names) == 0 {
-		return nil, invalid("", "the folder %s holds no .yaml or .yml file", dir).Try("give a file, or the folder with your pipelines")
+		return nil, syncline.Invalid("", "the folder %s holds no .yaml or .yml file", dir).Try("give a file, or the folder with your pipelines")
 	}
 	return names, nil
 }
@@ -82,11 +82,11 @@ func yamlFiles(dir string) ([]string, error) {
 func readFile(name string) (File, error) {
 	info, err := os.Stat(name)
 	if err == nil && info.Size() > maxFile {
-		return File{}, invalid("", "%s is larger than %d MiB", name, maxFile>>20)
+		return File{}, syncline.Invalid("", "%s is larger than %d MiB", name, maxFile>>20)
 	}
 	text, err := os.ReadFile(name)
 	if err != nil {
-		return File{}, invalid("", "cannot read %s: %s", name, cause(err))
+		return File{}, syncline.Invalid("", "cannot read %s: %s", name, cause(err))
 	}
 	dir, err := filepath.Abs(filepath.Dir(name))
 	return File{name, dir, text}, err
@@ -116,7 +116,7 @@ func (c *Catalog) Parse(files []File) ([]Doc, error) {
 		problems = append(problems, c.problemsOf(d)...)
 	}
 	if len(problems) == 0 && len(docs) == 0 {
-		return nil, invalid("", "there is no pipeline in %s", nameOf(files)).Try("begin with: pipelines: [{name: …, source: …, destination: …}]")
+		return nil, syncline.Invalid("", "there is no pipeline in %s", nameOf(files)).Try("begin with: pipelines: [{name: …, source: …, destination: …}]")
 	}
 	return docs, joined(sorted(problems, files))
 }

@@ -77,14 +77,14 @@ func (c *Catalog) within(s spec.Spec, settings json.RawMessage) error {
 		if !refers(value) {
 			return value, nil
 		}
-		return "", invalid(field, "setting %q of %s holds a reference, and this pipeline was defined over the network: it may name no variable and no file of this machine", field, s.Kind).
+		return "", syncline.Invalid(field, "setting %q of %s holds a reference, and this pipeline was defined over the network: it may name no variable and no file of this machine", field, s.Kind).
 			Try("give the value itself, which is kept sealed; write $${ for the characters ${")
 	})
 	if err != nil {
 		return err
 	}
 	if s.Local != nil && s.Local(settings) && s.Root == "" {
-		return invalid("kind", "%s reaches this machine itself, and this pipeline was defined over the network", s.Kind).
+		return syncline.Invalid("kind", "%s reaches this machine itself, and this pipeline was defined over the network", s.Kind).
 			Try("define it on the machine: syncline apply")
 	}
 	files, err := filesIn(s, settings)
@@ -118,7 +118,7 @@ func (c *Catalog) root(field, path string) (string, error) {
 			return root, nil
 		}
 	}
-	err := invalid(field, "%q is outside the folders that pipelines defined over the network may touch", path).Because("outside_root")
+	err := syncline.Invalid(field, "%q is outside the folders that pipelines defined over the network may touch", path).Because("outside_root")
 	if len(c.o.Roots) == 0 {
 		return "", err.Try("there are none: whoever runs the server can name some as roots in its configuration")
 	}
@@ -161,14 +161,14 @@ func (c *Catalog) rooted(s spec.Spec, settings json.RawMessage) (json.RawMessage
 func (c *Catalog) real(f reached, root string) (string, error) {
 	top, err := filepath.EvalSymlinks(root)
 	if err != nil {
-		return "", invalid(f.field, "the root %s: %s", root, cause(err)).Try("make the folder, and let the user that Syncline runs as read it")
+		return "", syncline.Invalid(f.field, "the root %s: %s", root, cause(err)).Try("make the folder, and let the user that Syncline runs as read it")
 	}
 	path, err := filepath.EvalSymlinks(f.path)
 	if err != nil {
-		return "", invalid(f.field, "%s: %s", f.path, cause(err)).Try("check the path")
+		return "", syncline.Invalid(f.field, "%s: %s", f.path, cause(err)).Try("check the path")
 	}
 	if name, err := filepath.Rel(top, path); err != nil || !filepath.IsLocal(name) {
-		return "", invalid(f.field, "%s leads out of the folder %s", f.path, root).Because("outside_root").Try("name a file in it")
+		return "", syncline.Invalid(f.field, "%s leads out of the folder %s", f.path, root).Because("outside_root").Try("name a file in it")
 	}
 	return path, nil
 }

@@ -17,7 +17,7 @@ import (
 func (c *Catalog) Endpoint(side registry.Side, raw, cwd string) (syncline.Endpoint, error) {
 	raw = strings.TrimSpace(raw)
 	if reference.FindString(raw) == raw && refers(raw) {
-		return syncline.Endpoint{}, invalid(string(side), "the %s is a reference as a whole, so its kind is not known", side).
+		return syncline.Endpoint{}, syncline.Invalid(string(side), "the %s is a reference as a whole, so its kind is not known", side).
 			Try("write the kind and let references stand inside: postgres://${env:USER}:${env:PASSWORD}@host/database")
 	}
 	var s stand
@@ -33,7 +33,7 @@ func (c *Catalog) Endpoint(side registry.Side, raw, cwd string) (syncline.Endpoi
 // under says in which field of a definition an error arose: a setting, or the endpoint.
 func under(field string, err error) error {
 	if e, ok := errors.AsType[*spec.Error](err); ok {
-		out := invalid(field, "%s", e.Message)
+		out := syncline.Invalid(field, "%s", e.Message)
 		if e.Field != "" {
 			out.Field = field + "." + e.Field
 		}
@@ -84,10 +84,10 @@ func (c *Catalog) spec(side registry.Side, kind string) (spec.Spec, error) {
 	}
 	field := string(side) + ".kind"
 	if kind == "" {
-		return s, invalid(field, "the %s has no kind", side).Try("known are: %s", strings.Join(known, ", "))
+		return s, syncline.Invalid(field, "the %s has no kind", side).Try("known are: %s", strings.Join(known, ", "))
 	}
 	e := spec.Unknown("kind", kind, string(side), known)
-	return s, invalid(field, "%s", e.Message).Try("%s", e.Hint)
+	return s, syncline.Invalid(field, "%s", e.Message).Try("%s", e.Hint)
 }
 
 func checkSettings(s spec.Spec, settings json.RawMessage) error {

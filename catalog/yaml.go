@@ -12,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
+	"github.com/synclinehq/syncline"
 	"github.com/synclinehq/syncline/spec"
 )
 
@@ -272,7 +273,7 @@ func joined(problems []problem) error {
 		return nil
 	}
 	if len(problems) == 1 {
-		e := invalid("", "%s: %s", problems[0].at, problems[0].message)
+		e := syncline.Invalid("", "%s: %s", problems[0].at, problems[0].message)
 		e.Hint = problems[0].hint
 		return e
 	}
@@ -287,5 +288,5 @@ func joined(problems []problem) error {
 	if n := len(problems) - maxShown; n > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", n))
 	}
-	return invalid("", "%s", strings.Join(lines, "\n")).Try("correct the %d places and apply again", len(problems))
+	return syncline.Invalid("", "%s", strings.Join(lines, "\n")).Try("correct the %d places and apply again", len(problems))
 }

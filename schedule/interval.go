@@ -2,6 +2,8 @@ package schedule
 
 import (
 	"time"
+
+	"github.com/synclinehq/syncline"
 )
 
 // interval counts elapsed time from its anchor: it has a slot at the anchor and after every
@@ -13,7 +15,7 @@ type interval struct {
 
 func newInterval(every time.Duration, anchor time.Time) (Pattern, error) {
 	if every < time.Second {
-		return nil, bad("every", "every %s is too short: the least is 1s", every)
+		return nil, syncline.Invalid("every", "every %s is too short: the least is 1s", every)
 	}
 	if anchor.IsZero() {
 		anchor = time.Unix(0, 0)

@@ -42,7 +42,7 @@ func Check(s syncline.Schedule) error {
 		return err
 	}
 	if s.Cron != "" && c.pattern.Next(anyTime, c.zone).IsZero() {
-		return bad("cron", "cron %q never falls due: there is no such day", s.Cron)
+		return syncline.Invalid("cron", "cron %q never falls due: there is no such day", s.Cron)
 	}
 	return nil
 }
@@ -64,16 +64,16 @@ func compile(s syncline.Schedule) (*compiled, error) {
 		return nil, err
 	}
 	if !s.Start.IsZero() && !s.End.IsZero() && s.End.Before(s.Start) {
-		return nil, bad("end", "the schedule ends before it starts")
+		return nil, syncline.Invalid("end", "the schedule ends before it starts")
 	}
 	c := &compiled{Schedule: s, zone: zone}
 	switch {
 	case s.Every != 0 && s.Cron != "":
-		return nil, bad("every", "a schedule has either every or cron, not both")
+		return nil, syncline.Invalid("every", "a schedule has either every or cron, not both")
 	case s.Cron != "":
 		c.pattern, err = parse(s.Grammar, s.Cron)
 	case s.Every == 0:
-		return nil, bad("every", "a schedule needs every or cron").Try("for example every: 15m")
+		return nil, syncline.Invalid("every", "a schedule needs every or cron").Try("for example every: 15m")
 	default:
 		c.pattern, err = newInterval(s.Every, s.Anchor)
 	}
@@ -95,7 +95,7 @@ func location(zone string) (*time.Location, error) {
 	z, err := time.LoadLocation(zone)
 	// Local is whatever the server happens to be set to, and would differ between servers.
 	if err != nil || zone == "Local" {
-		return nil, bad("zone", "unknown time zone %q", zone).Try(`use an IANA name such as "Europe/Berlin" or "UTC"`)
+		return nil, syncline.Invalid("zone", "unknown time zone %q", zone).Try(`use an IANA name such as "Europe/Berlin" or "UTC"`)
 	}
 	return z, nil
 }
@@ -104,18 +104,12 @@ func location(zone string) (*time.Location, error) {
 func parse(grammar, text string) (Pattern, error) {
 	g, ok := find(grammar)
 	if !ok {
-		return nil, bad("grammar", "unknown schedule grammar %q", grammar)
+		return nil, syncline.Invalid("grammar", "unknown schedule grammar %q", grammar)
 	}
 	p, err := g.Parse(text)
 	if f, ok := errors.AsType[*Fault](err); ok {
-		e := bad("cron", "cron %q: %s", text, f)
+		e := syncline.Invalid("cron", "cron %q: %s", text, f)
 		return nil, e.Try("%s", f.hint(g))
 	}
 	return p, err
-}
-
-func bad(field, format string, args ...any) *syncline.Error {
-	e := syncline.Errorf(syncline.InvalidArgument, format, args...).Of(syncline.ClassConfig)
-	e.Field = field
-	return e
 }

@@ -36,9 +36,7 @@ func unpack(w *answer, r *http.Request) error {
 		r.ContentLength = -1
 		r.Header.Del("Content-Length")
 	default:
-		e := syncline.Errorf(syncline.InvalidArgument, "bodies packed as %q are not understood", coding).Of(syncline.ClassConfig)
-		e.Field = "Content-Encoding"
-		return e.Try("send it plain, or with gzip")
+		return syncline.Invalid("Content-Encoding", "bodies packed as %q are not understood", coding).Try("send it plain, or with gzip")
 	}
 	r.Header.Del("Content-Encoding")
 	r.Body = http.MaxBytesReader(w.ResponseWriter, r.Body, maxBody)

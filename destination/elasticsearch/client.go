@@ -18,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/synclinehq/syncline"
 	"github.com/synclinehq/syncline/source"
 )
 
@@ -74,11 +75,11 @@ func authorities(path string) (*x509.CertPool, error) {
 	}
 	pem, err := os.ReadFile(path)
 	if err != nil {
-		return nil, config("ca", "the certificate authority's file: %w", err).Try("name a file in PEM form that can be read")
+		return nil, syncline.Invalid("ca", "the certificate authority's file: %w", err).Try("name a file in PEM form that can be read")
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, config("ca", "%s holds no certificate in PEM form", path).Try("name the authority's file, http_ca.crt for instance")
+		return nil, syncline.Invalid("ca", "%s holds no certificate in PEM form", path).Try("name the authority's file, http_ca.crt for instance")
 	}
 	return pool, nil
 }

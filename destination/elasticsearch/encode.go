@@ -29,7 +29,7 @@ type encoder struct {
 func newEncoder(w *writer, part string) (*encoder, error) {
 	lines, err := ndjson.NewWriter(w.shape.schema)
 	if err != nil {
-		return nil, config("types", "%w", err).Try("give the column another type")
+		return nil, syncline.Invalid("types", "%w", err).Try("give the column another type")
 	}
 	e := &encoder{lines: lines, checks: checks(w.shape.schema)}
 	e.head = append(e.head, `{"`+marker+`":{"stream":`...)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/synclinehq/syncline"
 )
 
 // maxIndex is how many bytes an index name has at most:
@@ -40,7 +42,7 @@ func checkIndex(name string) error {
 	if indexName(name) == name {
 		return nil
 	}
-	return config("index", "%q cannot be the name of an index", name).
+	return syncline.Invalid("index", "%q cannot be the name of an index", name).
 		Try(`use small letters, digits, - and _, at most %d bytes, beginning with a letter or digit; %q would do`, maxIndex, indexName(name))
 }
 

@@ -3,13 +3,13 @@ package elasticsearch
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"net"
 	"net/url"
 	"strconv"
 	"strings"
 
 	"github.com/synclinehq/syncline"
+	"github.com/synclinehq/syncline/source"
 	"github.com/synclinehq/syncline/spec"
 )
 
@@ -64,7 +64,7 @@ func kindSpec() spec.Spec {
 func fromURL(u *url.URL) (json.RawMessage, error) {
 	given, err := spec.FromText(kind, fields, u.Query())
 	if err != nil {
-		return nil, said(err)
+		return nil, source.SettingError(kindSpec(), err)
 	}
 	give := func(name, value string) {
 		if value != "" {
@@ -82,7 +82,7 @@ func fromURL(u *url.URL) (json.RawMessage, error) {
 	if port := u.Port(); port != "" {
 		n, err := strconv.ParseUint(port, 10, 16)
 		if err != nil || n == 0 {
-			return nil, config("port", "the port in the URL is not a number from 1 to 65535")
+			return nil, syncline.Invalid("port", "the port in the URL is not a number from 1 to 65535")
 		}
 		given["port"] = n
 	}
@@ -111,42 +111,26 @@ func show(raw json.RawMessage) string {
 func decode(raw json.RawMessage) (settings, error) {
 	var s settings
 	if err := kindSpec().Decode(raw, &s); err != nil {
-		return s, said(err)
+		return s, source.SettingError(kindSpec(), err)
 	}
 	switch {
 	case s.Port < 1 || s.Port > 65535:
-		return s, config("port", "port %d is not a number from 1 to 65535", s.Port)
+		return s, syncline.Invalid("port", "port %d is not a number from 1 to 65535", s.Port)
 	case !s.APIKey.Empty() && (s.User != "" || !s.Password.Empty()):
-		return s, config("api_key", "there is an API key and a user: one of them is too many").Try("leave user and password out, or the key")
+		return s, syncline.Invalid("api_key", "there is an API key and a user: one of them is too many").Try("leave user and password out, or the key")
 	case s.User == "" && !s.Password.Empty():
-		return s, config("user", "there is a password and no user").Try("name the user: elasticsearch://USER:password@host")
+		return s, syncline.Invalid("user", "there is a password and no user").Try("name the user: elasticsearch://USER:password@host")
 	case s.CA != "" && !s.TLS:
-		return s, config("ca", "a certificate authority means nothing without TLS").Try("write elasticsearch+https://…")
+		return s, syncline.Invalid("ca", "a certificate authority means nothing without TLS").Try("write elasticsearch+https://…")
 	case s.Shards < 1 || s.Shards > 1024:
-		return s, config("shards", "an index has 1 to 1024 shards, not %d", s.Shards)
+		return s, syncline.Invalid("shards", "an index has 1 to 1024 shards, not %d", s.Shards)
 	case s.Replicas < 0:
-		return s, config("replicas", "an index cannot have %d replicas", s.Replicas)
+		return s, syncline.Invalid("replicas", "an index cannot have %d replicas", s.Replicas)
 	case s.InFlight < 1 || s.InFlight > 64:
-		return s, config("in_flight", "1 to 64 requests can be in flight, not %d", s.InFlight)
+		return s, syncline.Invalid("in_flight", "1 to 64 requests can be in flight, not %d", s.InFlight)
 	}
 	if s.Index != "" {
 		return s, checkIndex(s.Index)
 	}
 	return s, nil
-}
-
-// said makes an error of the spec one that people see.
-func said(err error) error {
-	wrong, ok := errors.AsType[*spec.Error](err)
-	if !ok {
-		return err
-	}
-	f, _ := kindSpec().Field(wrong.Field)
-	return config(wrong.Field, "%w", err).Try("%s", cmp.Or(wrong.Hint, f.Help))
-}
-
-func config(field, format string, args ...any) *syncline.Error {
-	err := syncline.Errorf(syncline.InvalidArgument, format, args...).Of(syncline.ClassConfig)
-	err.Field = field
-	return err
 }

@@ -35,19 +35,19 @@ func checkTarget(t destination.Target) error {
 	schema := t.Entity.Schema
 	for _, f := range schema.Fields() {
 		if err := text.Check(f.Type); err != nil {
-			return config("types", "column %q: %w", f.Name, err).Try("give the column another type")
+			return syncline.Invalid("types", "column %q: %w", f.Name, err).Try("give the column another type")
 		}
 		if !legal(f.Name) {
-			return config("", "%q cannot be the name of a field in an index", f.Name).Try("rename the column in the source, in a view for instance")
+			return syncline.Invalid("", "%q cannot be the name of a field in an index", f.Name).Try("rename the column in the source, in a view for instance")
 		}
 	}
 	for _, k := range t.Entity.Key {
 		if !schema.HasField(k) {
-			return config("key", "the key column %q of %s is not among its columns", k, t.Entity.Name).Try("name a column that is there")
+			return syncline.Invalid("key", "the key column %q of %s is not among its columns", k, t.Entity.Name).Try("name a column that is there")
 		}
 	}
 	if t.Disposition == syncline.Upsert && len(t.Entity.Key) == 0 {
-		return config("key", "%s has no key, so its rows cannot be matched with the documents of %s", t.Entity.Name, t.Table).
+		return syncline.Invalid("key", "%s has no key, so its rows cannot be matched with the documents of %s", t.Entity.Name, t.Table).
 			Try("name its key (--key id), or write with replace or append")
 	}
 	return checkWindow(t)
@@ -74,11 +74,11 @@ func checkWindow(t destination.Target) error {
 	}
 	f, ok := t.Entity.Schema.FieldsByName(t.Cursor)
 	if !ok || mapped(f[0]).Type != "date" {
-		return config("cursor", "a stretch of %s can only be replaced along a cursor of dates or timestamps", t.Entity.Name).
+		return syncline.Invalid("cursor", "a stretch of %s can only be replaced along a cursor of dates or timestamps", t.Entity.Name).
 			Try("name the cursor (--cursor updated_at)")
 	}
 	if t.Window.From.Nanosecond()%1e6 != 0 || t.Window.To.Nanosecond()%1e6 != 0 {
-		return config("window", "a stretch of the index %s begins and ends with a millisecond", t.Table).Try("round the window")
+		return syncline.Invalid("window", "a stretch of the index %s begins and ends with a millisecond", t.Table).Try("round the window")
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/extensions"
 
+	"github.com/synclinehq/syncline"
 	"github.com/synclinehq/syncline/format/csv"
 	"github.com/synclinehq/syncline/format/jsontext"
 	"github.com/synclinehq/syncline/format/ndjson"
@@ -47,7 +48,7 @@ func newFormat(s settings, schema *arrow.Schema, key []string) (*format, error) 
 }
 
 func unwritable(err error) error {
-	return config("types", "%w", err).Try("give the column another type")
+	return syncline.Invalid("types", "%w", err).Try("give the column another type")
 }
 
 // check looks at a value that may not be writable; "" when it is.

@@ -55,11 +55,11 @@ func (d *Destination) Lands(entity string) string {
 // be updated: upsert is refused, and so is replacing a stretch of a file.
 func (d *Destination) Open(_ context.Context, t destination.Target) (destination.Writer, error) {
 	if t.Disposition == syncline.Upsert {
-		return nil, config("write", "rows of the file %s cannot be updated", t.Table).
+		return nil, syncline.Invalid("write", "rows of the file %s cannot be updated", t.Table).
 			Try("use write: replace, which writes the file anew, or write: append, which writes a new file each run")
 	}
 	if t.Window != nil {
-		return nil, config("window", "a stretch of the file %s cannot be replaced", t.Table).Try("run it without a window")
+		return nil, syncline.Invalid("window", "a stretch of the file %s cannot be replaced", t.Table).Try("run it without a window")
 	}
 	p, err := d.settings.place(t)
 	if err != nil {
@@ -80,7 +80,7 @@ type place struct {
 
 func (s settings) place(t destination.Target) (place, error) {
 	if !filepath.IsLocal(t.Table) {
-		return place{}, config("table", "%q is not a path below %s", t.Table, s.dir()).Try("name a file, without .. and without a / at the beginning")
+		return place{}, syncline.Invalid("table", "%q is not a path below %s", t.Table, s.dir()).Try("name a file, without .. and without a / at the beginning")
 	}
 	base := withoutExt(filepath.Join(s.dir(), t.Table))
 	if t.Disposition == syncline.Append {

@@ -1,7 +1,6 @@
 package files
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -15,6 +14,7 @@ import (
 	"github.com/synclinehq/syncline"
 	"github.com/synclinehq/syncline/format/compress"
 	"github.com/synclinehq/syncline/format/tree"
+	"github.com/synclinehq/syncline/source"
 	"github.com/synclinehq/syncline/spec"
 )
 
@@ -59,17 +59,17 @@ func kindSpec() spec.Spec {
 func fromURL(u *url.URL) (json.RawMessage, error) {
 	switch {
 	case u.User != nil || u.Host != "" && u.Host != "localhost":
-		return nil, config("path", "a file URL names no host and no user: the file is on this machine").Try("write file:///path/to/folder/, with three slashes")
+		return nil, syncline.Invalid("path", "a file URL names no host and no user: the file is on this machine").Try("write file:///path/to/folder/, with three slashes")
 	case u.Path == "":
-		return nil, config("path", "the file URL names no path").Try("write file:///path/to/folder/")
+		return nil, syncline.Invalid("path", "the file URL names no path").Try("write file:///path/to/folder/")
 	}
 	params, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return nil, config("path", "the parameters of the file URL: %w", err).Try("separate them by &: ?format=csv&compress=gzip")
+		return nil, syncline.Invalid("path", "the parameters of the file URL: %w", err).Try("separate them by &: ?format=csv&compress=gzip")
 	}
 	given, err := spec.FromText("files", fields, params)
 	if err != nil {
-		return nil, said(err)
+		return nil, source.SettingError(kindSpec(), err)
 	}
 	given["path"] = u.Path
 	return json.Marshal(given)
@@ -95,10 +95,10 @@ func show(raw json.RawMessage) string {
 func decode(raw json.RawMessage) (settings, error) {
 	var s settings
 	if err := kindSpec().Decode(raw, &s); err != nil {
-		return s, said(err)
+		return s, source.SettingError(kindSpec(), err)
 	}
 	if !filepath.IsAbs(s.Path) {
-		return s, config("path", "path %q is not absolute", s.Path).Try("give the whole path, from / on")
+		return s, syncline.Invalid("path", "path %q is not absolute", s.Path).Try("give the whole path, from / on")
 	}
 	return s, nil
 }
@@ -110,7 +110,7 @@ func (s *settings) look() error {
 	info, err := s.tree.Stat(s.Path)
 	isDir := err == nil && info.IsDir() || strings.HasSuffix(s.Path, "/") || format == ""
 	if isDir && err == nil && !info.IsDir() {
-		return config("path", "%s is a file whose name does not tell its format", s.Path).Try("give a folder, or a file named .csv, .tsv or .jsonl")
+		return syncline.Invalid("path", "%s is a file whose name does not tell its format", s.Path).Try("give a folder, or a file named .csv, .tsv or .jsonl")
 	}
 	if !isDir {
 		s.file = filepath.Base(s.Path)
@@ -136,7 +136,7 @@ func (s *settings) fromName(format string, codec compress.Codec) error {
 		named string
 	}{{"format", &s.Format, format}, {"compress", &s.Compress, word}} {
 		if *c.given != "" && *c.given != c.named {
-			return config(c.field, "%s is %s, and the name of %s says %s", c.field, *c.given, s.Path, c.named).Try("leave %s out, or rename the file", c.field)
+			return syncline.Invalid(c.field, "%s is %s, and the name of %s says %s", c.field, *c.given, s.Path, c.named).Try("leave %s out, or rename the file", c.field)
 		}
 		*c.given = c.named
 	}
@@ -217,27 +217,11 @@ func (s *settings) isFolder() error {
 		case err == nil && info.IsDir():
 			return nil
 		case err == nil:
-			return config("path", "%s is not a folder", p).Try("give the path of a folder")
+			return syncline.Invalid("path", "%s is not a folder", p).Try("give the path of a folder")
 		case p != filepath.Dir(p) && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)):
 			continue
 		default:
 			return failed("look at", p, err)
 		}
 	}
-}
-
-// said makes an error of the spec one that people see.
-func said(err error) error {
-	wrong, ok := errors.AsType[*spec.Error](err)
-	if !ok {
-		return err
-	}
-	f, _ := kindSpec().Field(wrong.Field)
-	return config(wrong.Field, "%w", err).Try("%s", cmp.Or(wrong.Hint, f.Help))
-}
-
-func config(field, format string, args ...any) *syncline.Error {
-	err := syncline.Errorf(syncline.InvalidArgument, format, args...).Of(syncline.ClassConfig)
-	err.Field = field
-	return err
 }

@@ -40,7 +40,7 @@ var _ destination.Writer = (*Writer)(nil)
 
 func newWriter(t destination.Target, s settings, p place) (*Writer, error) {
 	if info, err := s.tree.Stat(p.target); err == nil && !info.Mode().IsRegular() {
-		return nil, config("table", "%s is there and is no file", p.target).Try("move it away, or name another table")
+		return nil, syncline.Invalid("table", "%s is there and is no file", p.target).Try("move it away, or name another table")
 	}
 	c, err := settle(t, known(s.tree, p))
 	if err != nil {

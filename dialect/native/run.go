@@ -163,9 +163,7 @@ func states(text string) (out []syncline.State, err error) {
 		}
 		s := syncline.State(strings.ToLower(word))
 		if !known(s) {
-			e := syncline.Errorf(syncline.InvalidArgument, "no run state %q", word).Of(syncline.ClassConfig)
-			e.Field = "state"
-			return nil, e.Try("known are: pending, running, suspended, succeeded, failed, canceled, skipped")
+			return nil, syncline.Invalid("state", "no run state %q", word).Try("known are: pending, running, suspended, succeeded, failed, canceled, skipped")
 		}
 		out = append(out, s)
 	}

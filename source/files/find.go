@@ -109,7 +109,7 @@ func (s *Source) list(ctx context.Context, dir, pattern string, known bool) ([]f
 			return nil
 		}
 		if len(found) == maxFiles {
-			return config("path", "more than %d files match %s", maxFiles, s.settings.Path).Try("match fewer, with several pipelines if need be")
+			return syncline.Invalid("path", "more than %d files match %s", maxFiles, s.settings.Path).Try("match fewer, with several pipelines if need be")
 		}
 		found = append(found, file{name, p})
 		return nil
@@ -127,7 +127,7 @@ func (s *Source) list(ctx context.Context, dir, pattern string, known bool) ([]f
 
 func checkPattern(pattern string) error {
 	if _, err := path.Match(pattern, ""); err != nil {
-		return config("path", "the pattern %q has a [ without its ]", pattern).Try("close it, or write [[] for the sign itself")
+		return syncline.Invalid("path", "the pattern %q has a [ without its ]", pattern).Try("close it, or write [[] for the sign itself")
 	}
 	return nil
 }

@@ -101,7 +101,7 @@ func (o *opened) identify(head []byte) (identity, error) {
 		return identity{}, unreadable(o.path, err)
 	}
 	if !info.Mode().IsRegular() {
-		return identity{}, config("path", "%s is not a regular file", o.path).Try("give a file: pipes and devices cannot be read again after a fault")
+		return identity{}, syncline.Invalid("path", "%s is not a regular file", o.path).Try("give a file: pipes and devices cannot be read again after a fault")
 	}
 	hash := sha256.Sum256(head)
 	return identity{Size: info.Size(), MTime: info.ModTime().UnixNano(), Hash: hex.EncodeToString(hash[:16])}, nil
@@ -220,5 +220,5 @@ func (s *Source) dialect(o *opened) (csv.Dialect, error) {
 }
 
 func noFormat(path string) error {
-	return config("format", "the name of %s does not tell its format", path).Try("say format: csv, tsv or jsonl; in a URL ?format=csv")
+	return syncline.Invalid("format", "the name of %s does not tell its format", path).Try("say format: csv, tsv or jsonl; in a URL ?format=csv")
 }

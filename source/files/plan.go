@@ -94,11 +94,11 @@ func expect(p *source.Plan, e source.Entity, size int64, all mark) {
 
 func cursorless(q source.Query) error {
 	if q.Cursor != "" {
-		err := config("cursor", "%s cannot be read by the column %q: files are read incrementally as a whole, those that are new or have changed", q.Entity.Name, q.Cursor)
+		err := syncline.Invalid("cursor", "%s cannot be read by the column %q: files are read incrementally as a whole, those that are new or have changed", q.Entity.Name, q.Cursor)
 		return err.Try("leave the cursor out")
 	}
 	if q.Window != nil {
-		return config("window", "%s is a file, of which no stretch of time can be read by itself", q.Entity.Name).Try("run it in full mode")
+		return syncline.Invalid("window", "%s is a file, of which no stretch of time can be read by itself", q.Entity.Name).Try("run it in full mode")
 	}
 	return nil
 }

@@ -1,9 +1,7 @@
 package files
 
 import (
-	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/synclinehq/syncline"
 	"github.com/synclinehq/syncline/format/csv"
+	"github.com/synclinehq/syncline/source"
 	"github.com/synclinehq/syncline/spec"
 )
 
@@ -59,13 +58,13 @@ func kindSpec() spec.Spec {
 func fromURL(u *url.URL) (json.RawMessage, error) {
 	switch {
 	case u.User != nil || u.Host != "" && u.Host != "localhost":
-		return nil, config("path", "a file URL names no host and no user: the file is on this machine").Try("write file:///path/to/file.csv, with three slashes")
+		return nil, syncline.Invalid("path", "a file URL names no host and no user: the file is on this machine").Try("write file:///path/to/file.csv, with three slashes")
 	case u.Path == "":
-		return nil, config("path", "the file URL names no path").Try("write file:///path/to/file.csv")
+		return nil, syncline.Invalid("path", "the file URL names no path").Try("write file:///path/to/file.csv")
 	}
 	params, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return nil, config("path", "the parameters of the file URL: %w", err).Try("write ; as %%3B, & as %%26 and a tab as tab")
+		return nil, syncline.Invalid("path", "the parameters of the file URL: %w", err).Try("write ; as %%3B, & as %%26 and a tab as tab")
 	}
 	if as, ok := params["as"]; ok {
 		delete(params, "as")
@@ -73,7 +72,7 @@ func fromURL(u *url.URL) (json.RawMessage, error) {
 	}
 	given, err := spec.FromText("files", fields, params)
 	if err != nil {
-		return nil, said(err)
+		return nil, source.SettingError(kindSpec(), err)
 	}
 	given["path"] = u.Path
 	return json.Marshal(given)
@@ -101,13 +100,13 @@ func show(raw json.RawMessage) string {
 func decode(raw json.RawMessage) (settings, error) {
 	var s settings
 	if err := kindSpec().Decode(raw, &s); err != nil {
-		return s, said(err)
+		return s, source.SettingError(kindSpec(), err)
 	}
 	if !filepath.IsAbs(s.Path) {
-		return s, config("path", "path %q is not absolute", s.Path).Try("give the whole path, from / on")
+		return s, syncline.Invalid("path", "path %q is not absolute", s.Path).Try("give the whole path, from / on")
 	}
 	if s.Sample < 0 {
-		return s, config("sample", "sample is %d", s.Sample).Try("give a number of rows, 0 for all")
+		return s, syncline.Invalid("sample", "sample is %d", s.Sample).Try("give a number of rows, 0 for all")
 	}
 	if s.Null == nil {
 		s.Null = []string{""}
@@ -116,22 +115,6 @@ func decode(raw json.RawMessage) (settings, error) {
 		return s, err
 	}
 	return s, nil
-}
-
-// said makes an error of the spec one that people see.
-func said(err error) error {
-	wrong, ok := errors.AsType[*spec.Error](err)
-	if !ok {
-		return err
-	}
-	f, _ := kindSpec().Field(wrong.Field)
-	return config(wrong.Field, "%w", err).Try("%s", cmp.Or(wrong.Hint, f.Help))
-}
-
-func config(field, format string, args ...any) *syncline.Error {
-	err := syncline.Errorf(syncline.InvalidArgument, format, args...).Of(syncline.ClassConfig)
-	err.Field = field
-	return err
 }
 
 // dialect is the CSV dialect of files whose separator, unless given, is the one found.
@@ -147,7 +130,7 @@ func (s settings) dialect(found byte) (csv.Dialect, error) {
 		return d, err
 	}
 	if err := d.Check(); err != nil {
-		return d, config("separator", "%w", err).Try("check the settings separator and quote")
+		return d, syncline.Invalid("separator", "%w", err).Try("check the settings separator and quote")
 	}
 	return d, nil
 }
@@ -159,7 +142,7 @@ func oneByte(field, s string) (byte, error) {
 		return c, nil
 	}
 	if len(s) != 1 {
-		return 0, config(field, "%s %q is not one ASCII sign", field, s).Try(`give one such as ; or a word: tab, comma, semicolon, pipe, space`)
+		return 0, syncline.Invalid(field, "%s %q is not one ASCII sign", field, s).Try(`give one such as ; or a word: tab, comma, semicolon, pipe, space`)
 	}
 	return s[0], nil
 }

@@ -153,8 +153,7 @@ func (r *relation) checkCursor(q source.Query) error {
 }
 
 func (r *relation) badCursor(format string, args ...any) error {
-	err := syncline.Errorf(syncline.InvalidArgument, format, args...).Of(syncline.ClassConfig)
-	err.Field = "cursor"
+	err := syncline.Invalid("cursor", format, args...)
 	candidates := r.cursors()
 	if len(candidates) == 0 {
 		return err.Try("it has no column that could be one: read it in full")

@@ -65,8 +65,7 @@ func checkCursor(c *sqlitefile.Conn, t *table, q source.Query) error {
 		return nil
 	}
 	refuse := func(format string, args ...any) error {
-		e := syncline.Errorf(syncline.InvalidArgument, format, args...).Of(syncline.ClassConfig)
-		e.Field = "cursor"
+		e := syncline.Invalid("cursor", format, args...)
 		if len(q.Entity.Cursors) == 0 {
 			return e.Try("%s has no column that could be one; read it in full", q.Entity.Name)
 		}

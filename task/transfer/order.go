@@ -89,10 +89,8 @@ func override(s syncline.EntitySpec, e source.Entity) (source.Entity, error) {
 }
 
 func noColumn(e source.Entity, column, setting string) error {
-	err := syncline.Errorf(syncline.InvalidArgument, "%s has no column %q, which %s names", e.Name, column, setting).Of(syncline.ClassConfig).
+	return syncline.Invalid(setting, "%s has no column %q, which %s names", e.Name, column, setting).
 		Try("its columns: %s", strings.Join(columnNames(e), ", "))
-	err.Field = setting
-	return err
 }
 
 func columnNames(e source.Entity) []string {
