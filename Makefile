@@ -5,7 +5,7 @@ SUDO    := $(if $(filter 0,$(shell id -u)),,sudo)
 LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOBIN   := $(or $(shell $(GO) env GOBIN),$(shell $(GO) env GOPATH)/bin)
 # Where goroutines share memory that is ours to get wrong.
-RACE    := ./ledger ./engine ./store/... ./task/... ./rows ./app ./client ./dialect/...
+RACE    := ./auth ./server ./ledger ./engine ./store/... ./task/... ./rows ./app ./client ./dialect/...
 PGBIN   := $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb) $(shell command -v initdb))
 
 SHELL         := bash
