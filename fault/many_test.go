@@ -157,10 +157,10 @@ func (s *site) kill(l *loop, p *program, args []string) bool {
 	end, later := []verdict{cut, cutOff}[s.r.IntN(2)], s.later()
 	point, tr := draw(s.r, s.points, nil, func(message) verdict {
 		if later > 0 {
-			time.AfterFunc(later, func() { _ = c.Process.Kill() })
+			time.AfterFunc(later, c.kill)
 			return pass
 		}
-		_ = c.Process.Kill()
+		c.kill()
 		return end
 	})
 	if later > 0 {

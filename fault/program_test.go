@@ -71,8 +71,8 @@ func newProgram(t *testing.T, flags ...string) *program {
 // process is one running command.
 type process struct {
 	*exec.Cmd
-	out, err bytes.Buffer
-	done     chan struct{}
+	out, err    bytes.Buffer
+	begun, done chan struct{}
 }
 
 // start runs a command in the background; it is killed with the test.
@@ -85,7 +85,7 @@ func (p *program) start(args ...string) *process {
 
 // command makes one that is not started yet.
 func (p *program) command(args ...string) *process {
-	c := &process{Cmd: exec.Command(cmp.Or(p.binary, binary), append(slices.Clone(p.flags), args...)...), done: make(chan struct{})}
+	c := &process{Cmd: exec.Command(cmp.Or(p.binary, binary), append(slices.Clone(p.flags), args...)...), begun: make(chan struct{}), done: make(chan struct{})}
 	c.Env = append(os.Environ(), "SYNCLINE_DATA="+p.data)
 	c.Stdout, c.Stderr = &c.out, &c.err
 	return c
@@ -96,12 +96,20 @@ func (c *process) begin(t *testing.T) {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
+	close(c.begun)
 	go func() { _ = c.Wait(); close(c.done) }()
 	t.Cleanup(func() {
 		_ = c.Process.Signal(syscall.SIGCONT)
 		_ = c.Process.Kill()
 		<-c.done
 	})
+}
+
+// kill kills the command, once it has begun: what a proxy still has of the one before may
+// spring a trap earlier.
+func (c *process) kill() {
+	<-c.begun
+	_ = c.Process.Kill()
 }
 
 // wait waits for the command's end and returns its exit code, -1 when a signal ended it.
