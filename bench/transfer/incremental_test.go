@@ -70,14 +70,14 @@ func (s *server) orders(t *testing.T, rows int) {
 	}
 }
 
-// change changes one row in a hundred, other ones each turn, each at a time of its own, and
-// an hour after the last turn's: those Syncline would read again, in case some of them were
-// committed late.
+// change changes one row in a hundred, other ones each turn, each at a time of its own,
+// spread over the better part of a day, a day after the last turn's. Of those Syncline reads
+// the last five minutes' again, in case some of them were committed late.
 func (s *server) change(t testing.TB, rows, turn int) {
 	t.Helper()
 	s.exec(t, src, fmt.Sprintf(`update orders set qty = qty + 1, label = label || '.',
-		updated_at = timestamptz '2025-01-01' + %d * interval '1 hour' + id * interval '1 microsecond'
-		where id in (select generate_series(%d, %d, 100))`, turn, 1+turn%100, rows))
+		updated_at = timestamptz '2025-01-01' + %d * interval '1 day' + id * %g * interval '1 second'
+		where id in (select generate_series(%d, %d, 100))`, turn, 75_000/float64(rows), 1+turn%100, rows))
 	for _, db := range []string{src, dst} {
 		s.exec(t, db, "vacuum (analyze) orders")
 	}
