@@ -24,6 +24,18 @@ func (l *Ledger) Run(ctx context.Context, id string) (d Detail, err error) {
 	return d, err
 }
 
+// Bare reads a run without what hangs on it.
+func (l *Ledger) Bare(ctx context.Context, id string) (out syncline.Run, err error) {
+	err = l.view(ctx, func(tx syncline.Tx) error {
+		r, err := tx.Run(id)
+		if err == nil {
+			out = *r
+		}
+		return err
+	})
+	return out, err
+}
+
 func detail(tx syncline.Tx, id string) (Detail, error) {
 	r, err := tx.Run(id)
 	if err != nil {

@@ -149,7 +149,7 @@ func (c *call) connectorSource(k *connector) map[string]any {
 // Elastic's service reads a job it works on every few seconds.
 func (c *call) getJobDocument() (answer, error) {
 	id := c.vars["id"]
-	j, err := c.job(id, auth.Read)
+	j, err := c.wholeJob(id)
 	if hidden(err) {
 		return c.absent(id), nil
 	}

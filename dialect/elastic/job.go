@@ -137,13 +137,25 @@ type job struct {
 	p *syncline.Pipeline
 }
 
-// job reads a job if the caller may do this to it. One that is out of the caller's sight is
-// absent.
+// job reads a job if the caller may do this to it, without its tasks: workers report often,
+// and nobody draws it then. One that is out of the caller's sight is absent.
 func (c *call) job(id string, may auth.Action) (*job, error) {
+	return c.allowedJob(id, may, func(ctx context.Context, id string) (ledger.Detail, error) {
+		r, err := c.api.o.Ledger.Bare(ctx, id)
+		return ledger.Detail{Run: r}, err
+	})
+}
+
+// wholeJob reads a job with what it takes to draw it, if the caller may.
+func (c *call) wholeJob(id string) (*job, error) {
+	return c.allowedJob(id, auth.Read, c.api.o.Ledger.Run)
+}
+
+func (c *call) allowedJob(id string, may auth.Action, read func(context.Context, string) (ledger.Detail, error)) (*job, error) {
 	if !storable(id) {
 		return nil, notThere("%s", id)
 	}
-	d, err := c.api.o.Ledger.Run(c.ctx(), id)
+	d, err := read(c.ctx(), id)
 	if syncline.CodeOf(err) == syncline.NotFound {
 		return nil, notThere("%s", id)
 	}

@@ -108,7 +108,11 @@ func (c *call) listJobs() (answer, error) {
 }
 
 func (c *call) getJob() (answer, error) {
-	j, err := c.thisJob()
+	id, err := c.jobID()
+	if err != nil {
+		return answer{}, err
+	}
+	j, err := c.wholeJob(id)
 	if err != nil {
 		return answer{}, err
 	}

@@ -352,7 +352,7 @@ func (c *call) jobHits(q query) iter.Seq2[*hit, error] {
 func (c *call) namedJobs(ids []string, yield func(*hit, error) bool) {
 	slices.Sort(ids)
 	for _, id := range slices.Compact(ids) {
-		j, err := c.job(id, c.route.may)
+		j, err := c.wholeJob(id)
 		if hidden(err) {
 			continue
 		}
