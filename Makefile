@@ -39,9 +39,12 @@ fmt: ## format all Go files
 	@test -x $(GOBIN)/golangci-lint || $(GO) install $(LINT)
 	$(GOBIN)/golangci-lint fmt ./...
 
+# A worker that is busy when the time is up makes `go test` fail with "context deadline
+# exceeded" (golang/go#75804); an input that breaks something is always written down.
 fuzz: ## every fuzz target for 10 s, two at a time; FUZZTIME=1m
 	@grep -rHo '^func Fuzz[[:alnum:]]*' --include='*_test.go' . | sed -E 's|/[^/]*:func | |' | sort | xargs -P 2 -L 1 bash -c \
-	  'out=$$($(GO) test -run "^$$" -fuzz "^$$1\$$" -fuzztime $(or $(FUZZTIME),10s) -parallel 1 "$$0" 2>&1) || { echo "$$out"; exit 255; }; \
+	  'out=$$($(GO) test -run "^$$" -fuzz "^$$1\$$" -fuzztime $(or $(FUZZTIME),10s) -parallel 1 "$$0" 2>&1) || \
+	  { grep -q "context deadline exceeded" <<<"$$out" && ! grep -q "Failing input\|panic" <<<"$$out"; } || { echo "$$out"; exit 255; }; \
 	  echo "$$1 $$(grep -o "execs: [0-9]*" <<<"$$out" | tail -1) $$(tail -1 <<<"$$out")"'
 
 faults: test-tools ## processes are killed, stopped and cut off a thousand times and more; SCALE=10 ten times as often, SEED=n again as before
