@@ -90,7 +90,8 @@ type Target struct {
 	Restart bool
 	// Keep stores rejects before the commit that passes them; idempotent by (part, Row).
 	Keep func(ctx context.Context, part string, r []rows.Reject) error
-	// Note writes a message into the run's log: what was created, widened, terminated.
+	// Note writes a message into the run's log: what was created, widened, terminated. It
+	// never blocks, and may be called by several goroutines.
 	Note func(s syncline.Severity, format string, args ...any)
 }
 

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/synclinehq/syncline"
 	"github.com/synclinehq/syncline/format/jsontext"
 )
 
@@ -173,6 +174,7 @@ func (w *writer) send(ctx context.Context, b *bulk) ([]answer, error) {
 		case err != nil && (ctx.Err() != nil || !passing(err) || !wait.wait(ctx, err)):
 			return nil, failed(ctx, err, "write to the index %s", w.target.Table)
 		case err != nil:
+			w.doubt(err)
 			continue
 		}
 		next := lo + merge(all[lo:hi], got)
@@ -193,6 +195,16 @@ func (w *writer) send(ctx context.Context, b *bulk) ([]answer, error) {
 		lo = next
 	}
 	return all, nil
+}
+
+// doubt tells people, once, that a request to which no answer came is made again.
+func (w *writer) doubt(err error) {
+	if _, answered := errors.AsType[*refusal](err); answered {
+		return
+	}
+	w.doubtful.Do(func() {
+		w.target.Note(syncline.Info, "the index %s did not answer, so rows are sent again: those it had written already count as updated (%v)", w.target.Table, bare(err))
+	})
 }
 
 // tooLarge is what becomes of a row that cannot be sent in pieces.

@@ -120,7 +120,15 @@ func TestAnswersAreLost(t *testing.T) {
 	var mu sync.Mutex
 	dice := rand.New(rand.NewPCG(seed, 0))
 	p := newPlace(t, testserver.OpenSearch(t))
-	a := try(t, p, "load-1", 1)
+	var told atomic.Int32
+	a := try(t, p, "load-1", 1, func(d *destination.Target) {
+		log := d.Note
+		d.Note = func(s syncline.Severity, format string, args ...any) {
+			if log(s, format, args...); strings.Contains(format, "sent again") {
+				told.Add(1)
+			}
+		}
+	})
 	asked, lost := map[string]bool{}, map[string]int{} // the first answer to each question is lost, and one in eight of the others
 	a.watch(func(r *http.Request, resp *http.Response, err error) (*http.Response, error) {
 		mu.Lock()
@@ -146,6 +154,9 @@ func TestAnswersAreLost(t *testing.T) {
 	t.Logf("lost: %v; %+v", lost, published.Counts)
 	if lost["PUT /syncline-checkpoints"] == 0 || lost["POST /people/_bulk"] == 0 {
 		t.Error("no answer was lost that matters")
+	}
+	if n := told.Load(); n != 1 {
+		t.Errorf("people were told %d times that rows are sent again", n)
 	}
 	mu.Unlock()
 	if c := published.Counts; c.Inserted+c.Updated != 30_000 {

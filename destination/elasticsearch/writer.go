@@ -26,6 +26,8 @@ type writer struct {
 
 	mu    sync.Mutex
 	lanes []*lane
+
+	doubtful sync.Once // people were told why rows may count as updated
 }
 
 var _ destination.Writer = (*writer)(nil)
