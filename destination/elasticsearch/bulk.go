@@ -16,8 +16,9 @@ import (
 
 const (
 	// fullBody is when a request is sent, and maxBody what it may be, unless a row alone is
-	// larger.
-	fullBody = 4 << 20
+	// larger. Smaller ones cost the cluster more for each, larger ones cost memory here: a
+	// lane holds two of them for each request that may be in flight.
+	fullBody = 2 << 20
 	maxBody  = 5 << 20
 )
 

@@ -50,7 +50,7 @@ func newLane(ctx context.Context, w *writer, p placedPart) (*lane, error) {
 	}
 	l := &lane{w: w, part: p, enc: enc, seed: maphash.MakeSeed(), open: newEpoch(), last: w.db.env.Now()}
 	l.life, l.end = context.WithCancel(context.WithoutCancel(ctx))
-	for range max(1, w.db.InFlight/max(1, w.target.Parallel)) {
+	for range w.db.InFlight { // a load may have no more parts than this one
 		idle := make(chan struct{})
 		close(idle)
 		l.buckets = append(l.buckets, &bucket{filling: newBulk(w), spare: newBulk(w), sent: idle})
