@@ -11,8 +11,9 @@ import (
 	"github.com/synclinehq/syncline"
 )
 
-// The engine opens by name and looks names up for itself, so a root is kept by names: a
-// file in one is opened by a path in which no link is left, and opening fails on a link.
+// The engine opens by name and looks names up for itself. So a file in a root is opened by
+// a path in which no link is left, opening fails on a link, and what was opened is held
+// against what the root has: names may have changed meanwhile, and changed back.
 
 // OpenRead opens an existing file. It is never created; nothing can be written.
 func (s Settings) OpenRead() (*Conn, error) { return s.opened(OpenRead, openRead) }
@@ -32,11 +33,32 @@ func (s Settings) opened(free func(string) (*Conn, error), linkless func(string,
 	if err != nil {
 		return nil, err
 	}
-	// Once more: a folder of the path may have become a link while the engine looked.
-	if again, err := s.Real(); err != nil || again != path {
-		return nil, c.abandon(errors.Join(err, s.outside()))
+	if err := s.has(c); err != nil {
+		return nil, c.abandon(err)
 	}
 	return c, nil
+}
+
+// has looks once more, at the names and at the file that was opened: a folder of the path
+// may have been a link while the engine looked.
+func (s Settings) has(c *Conn) error {
+	if again, err := s.Real(); err != nil || again != c.path {
+		return errors.Join(err, s.outside())
+	}
+	root, err := os.OpenRoot(s.Root)
+	if err != nil {
+		return s.rootless(err)
+	}
+	defer func() { _ = root.Close() }()
+	name, err := filepath.Rel(s.Root, s.Path)
+	if err != nil {
+		return s.outside()
+	}
+	there, err := root.Lstat(name) // which opens folders, never the file: see Conn
+	if err != nil || !c.holds(there) {
+		return s.outside()
+	}
+	return nil
 }
 
 // Writable says why there cannot be a database file, as far as can be told without opening
@@ -56,8 +78,7 @@ func (s Settings) Real() (string, error) {
 	}
 	root, err := filepath.EvalSymlinks(s.Root)
 	if err != nil {
-		return "", syncline.Errorf(syncline.FailedPrecondition, "open the root %s: %w", s.Root, reason(err)).Of(syncline.ClassConfig).
-			Try("make the folder, and let the user that Syncline runs as read it")
+		return "", s.rootless(err)
 	}
 	name, err := filepath.Rel(s.Root, s.Path)
 	if err != nil || !filepath.IsLocal(name) {
@@ -81,6 +102,11 @@ func (s Settings) linkless(root, name string) error {
 		}
 	}
 	return nil
+}
+
+func (s Settings) rootless(err error) error {
+	return syncline.Errorf(syncline.FailedPrecondition, "open the root %s: %w", s.Root, reason(err)).Of(syncline.ClassConfig).
+		Try("make the folder, and let the user that Syncline runs as read it")
 }
 
 func (s Settings) outside() error {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/synclinehq/syncline"
 )
@@ -151,8 +152,8 @@ func TestAFolderThatComesAndGoes(t *testing.T) {
 			_ = os.Rename(root+"/aside", root+"/sub")
 		}
 	})
-	read := 0
-	for range 3000 {
+	read, begun := 0, time.Now()
+	for try := 0; try < 3000 || read == 0 && time.Since(begun) < time.Minute; try++ {
 		got, err := words(Settings{root + "/sub/a.db", root})
 		if strings.Contains(got, "canary") {
 			t.Errorf("read %q", got)
