@@ -136,7 +136,7 @@ func (x search) bodies(t testing.TB) sent {
 	}
 	x.each(t, func(id string, version int64, doc []byte) {
 		fmt.Fprintf(&body, `{"index":{"_id":"%s","version":%d,"version_type":"external_gte"}}`+"\n%s\n", id, version, doc)
-		if body.Len() >= 4*mib {
+		if body.Len() >= 2*mib { // as Syncline does
 			flush()
 		}
 	})

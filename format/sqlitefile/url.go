@@ -38,9 +38,7 @@ func Decode(s spec.Spec, settings json.RawMessage) (Settings, error) {
 	var got Settings
 	err := s.Decode(settings, &got)
 	if wrong, ok := errors.AsType[*spec.Error](err); ok {
-		said := syncline.Errorf(syncline.InvalidArgument, "%w", err).Of(syncline.ClassConfig).Try("%s", wrong.Hint)
-		said.Field = wrong.Field
-		return got, said
+		return got, syncline.Invalid(wrong.Field, "%w", err).Try("%s", wrong.Hint)
 	}
 	return got, err
 }

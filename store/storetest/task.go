@@ -84,6 +84,7 @@ func reports(t *T) {
 		{Run: "a", Token: 6, Task: "l", Stats: read(99)}, // a part's token is not the run's
 		{Run: "lost", Token: 1, Task: "k", Stats: read(99)},
 	}, ttl))
+	after := must1(t.Now(t.Context()))
 	equal(t.T, "answers", answers, []syncline.BeatAnswer{{Run: "b", Ask: syncline.AskCancel}, {Run: "a"}})
 	got := map[string]int64{}
 	for _, id := range []string{"a", "b", "lost"} {
@@ -93,7 +94,7 @@ func reports(t *T) {
 	}
 	equal(t.T, "stats", got, map[string]int64{"a/k": 1, "a/l": 2, "b/k": 3, "lost/k": 0})
 	lease := get(t, func(tx syncline.Tx) (*syncline.Lease, error) { return tx.Lease("a", "") })
-	if lease.SeenAt.Before(before) || !lasts(*lease, ttl) {
+	if !extended(*lease, ttl, before, after) {
 		t.Fatalf("the lease was not extended by the store's clock: %+v", lease)
 	}
 	if part := get(t, func(tx syncline.Tx) (*syncline.Lease, error) { return tx.Lease("a", "1") }); !part.SeenAt.IsZero() {
