@@ -56,11 +56,12 @@ func (p *publishing) beside(ctx context.Context, sql string, args []any, over ..
 		return nil, err
 	}
 	var v survey
+	var failed error // the goroutine's own: err is written by this function's return
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if v, err = ask(ctx, tx, sql, args); err == nil {
-			err = tx.Commit(ctx) // lets go of the stage
+		if v, failed = ask(ctx, tx, sql, args); failed == nil {
+			failed = tx.Commit(ctx) // lets go of the stage
 		}
 	}()
 	return func(stop bool) (survey, error) {
@@ -69,10 +70,10 @@ func (p *publishing) beside(ctx context.Context, sql string, args []any, over ..
 		if stop {
 			cancel()
 		}
-		if <-done; err == nil {
-			err = flush(ctx, conn)
+		if <-done; failed == nil {
+			failed = flush(ctx, conn)
 		}
-		return v, err
+		return v, failed
 	}, nil
 }
 
