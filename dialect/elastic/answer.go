@@ -53,6 +53,9 @@ func (c *call) encode(status int, body any) ([]byte, error) {
 	if body == nil {
 		return nil, nil
 	}
+	if paths := c.list("filter_path"); len(paths) > 0 && status < http.StatusBadRequest { // errors are always whole
+		body = filter(body, paths)
+	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -60,13 +63,6 @@ func (c *call) encode(status int, body any) ([]byte, error) {
 		return nil, err
 	}
 	doc := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-	if paths := c.list("filter_path"); len(paths) > 0 && status < http.StatusBadRequest { // errors are always whole
-		cut, err := filter(doc, paths)
-		if err != nil {
-			return nil, err
-		}
-		doc = cut
-	}
 	q := c.r.URL.Query()
 	if !q.Has("pretty") || q.Get("pretty") == "false" {
 		return doc, nil

@@ -10,7 +10,7 @@ import (
 // and ? stand for parts of a name, ** for any number of names; one that begins with - names
 // what is left out. Lists are passed through.
 // https://www.elastic.co/docs/reference/elasticsearch/rest-apis/common-options
-func filter(doc []byte, paths []string) ([]byte, error) {
+func filter(v any, paths []string) any {
 	var keep, drop [][]string
 	for _, p := range paths {
 		if rest, out := strings.CutPrefix(p, "-"); out {
@@ -18,10 +18,6 @@ func filter(doc []byte, paths []string) ([]byte, error) {
 		} else {
 			keep = append(keep, strings.Split(p, "."))
 		}
-	}
-	var v any
-	if err := exactly(doc, &v); err != nil {
-		return nil, err
 	}
 	if len(keep) > 0 {
 		v, _ = kept(v, keep)
@@ -32,12 +28,27 @@ func filter(doc []byte, paths []string) ([]byte, error) {
 	if v == nil {
 		v = map[string]any{}
 	}
-	return json.Marshal(v)
+	return v
+}
+
+// opened is v as maps and lists of any, which nearly all of what is answered is already:
+// that nobody asked for is never written as JSON then.
+func opened(v any) any {
+	switch v.(type) {
+	case nil, string, bool, int, int64, float64, json.Number, map[string]any, []any:
+		return v
+	}
+	raw, err := json.Marshal(v)
+	var plain any
+	if err != nil || exactly(raw, &plain) != nil {
+		return v // and whoever writes it meets the error
+	}
+	return plain
 }
 
 // kept is what of v some path reaches; false: nothing.
 func kept(v any, paths [][]string) (any, bool) {
-	switch v := v.(type) {
+	switch v := opened(v).(type) {
 	case map[string]any:
 		out := map[string]any{}
 		for name, m := range v {
@@ -62,7 +73,7 @@ func kept(v any, paths [][]string) (any, bool) {
 }
 
 func without(v any, paths [][]string) any {
-	switch v := v.(type) {
+	switch v := opened(v).(type) {
 	case map[string]any:
 		out := map[string]any{}
 		for name, m := range v {

@@ -19,12 +19,14 @@ const silence = 300 * time.Second
 
 // jobFile is what a job's document has that the ledger has no word for: the run's drawer.
 type jobFile struct {
-	Connector map[string]any `json:"connector,omitempty"` // as it was when the job was made; secrets sealed
-	Metadata  map[string]any `json:"metadata,omitempty"`
-	LastSeen  string         `json:"last_seen,omitempty"`               // as the client said; "": when it was made or claimed
-	Volume    *int64         `json:"indexed_document_volume,omitempty"` // MiB, as given
-	Total     int64          `json:"total_document_count,omitempty"`
-	Host      string         `json:"worker_hostname,omitempty"`
+	// Connector is the object as it was when the job was made, secrets sealed. Reports leave
+	// it alone and come often, so that it is read where it is asked for.
+	Connector json.RawMessage `json:"connector,omitempty"`
+	Metadata  map[string]any  `json:"metadata,omitempty"`
+	LastSeen  string          `json:"last_seen,omitempty"`               // as the client said; "": when it was made or claimed
+	Volume    *int64          `json:"indexed_document_volume,omitempty"` // MiB, as given
+	Total     int64           `json:"total_document_count,omitempty"`
+	Host      string          `json:"worker_hostname,omitempty"`
 	// Unended: the job's end has no completed_at, as one that was set to error over the API.
 	Unended bool `json:"no_completed_at,omitempty"`
 }
@@ -34,6 +36,32 @@ func jobFileOf(r *syncline.Run) (f jobFile, err error) {
 		err = exactly(raw, &f)
 	}
 	return f, err
+}
+
+// connector reads the connector; nil when the file has none.
+func (f jobFile) connector() (doc map[string]any, err error) {
+	if len(f.Connector) > 0 {
+		err = exactly(f.Connector, &doc)
+	}
+	return doc, err
+}
+
+// made reports whether the run was made as a job of this API: others' files have at most
+// what a claim said.
+func (f jobFile) made() bool {
+	var k struct {
+		ID json.RawMessage `json:"id"`
+	}
+	return len(f.Connector) > 0 && json.Unmarshal(f.Connector, &k) == nil && k.ID != nil
+}
+
+// mergeConnector lays more over the connector.
+func (f *jobFile) mergeConnector(more map[string]any) error {
+	doc, err := f.connector()
+	if err == nil {
+		f.Connector, err = json.Marshal(mergedInto(doc, more))
+	}
+	return err
 }
 
 // keep puts the file into the run's drawer.
@@ -86,7 +114,9 @@ func (s saying) edit(r *syncline.Run, now time.Time) error {
 		f.LastSeen = instantText(orNow(s.lastSeen, now))
 	}
 	if s.cursor != nil {
-		f.Connector = mergedInto(f.Connector, map[string]any{"sync_cursor": s.cursor})
+		if err := f.mergeConnector(map[string]any{"sync_cursor": s.cursor}); err != nil {
+			return err
+		}
 	}
 	if s.metadata != nil {
 		f.Metadata = mergedInto(f.Metadata, s.metadata)
@@ -178,7 +208,7 @@ func (c *call) allowedJob(id string, may auth.Action, read func(context.Context,
 // pipelineOf is what a run's pipeline is needed for. One that was made as a job of this API
 // remembers that itself, as does one whose pipeline was deleted.
 func (a *API) pipelineOf(ctx context.Context, r *syncline.Run) (*syncline.Pipeline, error) {
-	if f, err := jobFileOf(r); err == nil && f.Connector["id"] != nil {
+	if f, err := jobFileOf(r); err == nil && f.made() {
 		return &syncline.Pipeline{ID: r.PipelineID, Name: r.Pipeline}, nil
 	}
 	p, err := a.o.Catalog.Get(ctx, r.PipelineID)

@@ -296,10 +296,8 @@ func (c *call) countJobs(f syncline.RunFilter) (int64, error) {
 
 // orderedJob is what is said of a job when it is made.
 type orderedJob struct {
-	id     string // "" makes one
 	mode   syncline.Mode
 	origin syncline.Origin
-	file   jobFile // what its document has already; its Connector is laid over the snapshot
 }
 
 // createJob makes a job of a connector: for an outside worker, or for Syncline itself.
@@ -335,10 +333,13 @@ func (a *API) orderable(k *connector) error {
 }
 
 func (o orderedJob) order(k *connector) (ledger.Order, error) {
-	o.file.Connector = mergedInto(snapshot(k, o.mode), o.file.Connector)
-	raw, err := json.Marshal(o.file)
+	var f jobFile
+	if err := f.mergeConnector(snapshot(k, o.mode)); err != nil {
+		return ledger.Order{}, err
+	}
+	raw, err := json.Marshal(f)
 	order := ledger.Order{
-		PipelineID: k.p.ID, ID: o.id, Mode: o.mode, Origin: o.origin,
+		PipelineID: k.p.ID, Mode: o.mode, Origin: o.origin,
 		Ext: map[string]json.RawMessage{Name: raw},
 	}
 	if k.p.Definition.Owner == syncline.OwnerExternal {

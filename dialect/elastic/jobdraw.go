@@ -152,8 +152,8 @@ func jobVolume(f jobFile, n syncline.Counts) int64 {
 // jobConnector is the connector as it was when the job was made. Of a run that was not made
 // over this API it is drawn from the pipeline as it is now.
 func jobConnector(r *syncline.Run, f jobFile, p *syncline.Pipeline) map[string]any {
-	if f.Connector["id"] != nil {
-		return f.Connector
+	if doc, err := f.connector(); err == nil && doc["id"] != nil { // it was made over this API
+		return doc
 	}
 	k := &connector{id: catalog.NameIn(p), p: p, doc: map[string]any{}}
 	if !foreign(p) {
