@@ -220,8 +220,9 @@ type RunTx interface {
 type TaskTx interface {
 	// Tally reads, for each run, what claiming and ending it looks at.
 	Tally(rs ...*Run) ([]Tally, error)
-	// Tasks are in the order of Ordinal, with their newest Stats.
-	Tasks(runID string) ([]*Task, error)
+	// Tasks are those of all the runs, each run's in the order of Ordinal, with their newest
+	// Stats.
+	Tasks(runIDs ...string) ([]*Task, error)
 	Task(runID, name string) (*Task, error)
 	// PutTask inserts or replaces; Stats are left to PutStats and Store.Report.
 	PutTask(t *Task) error

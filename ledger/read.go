@@ -80,14 +80,17 @@ func (l *Ledger) Runs(ctx context.Context, f syncline.RunFilter) (out []Detail, 
 		if err != nil {
 			return err
 		}
-		for _, r := range runs {
-			tasks, err := tx.Tasks(r.ID)
-			if err != nil {
-				return err
-			}
-			out = append(out, Detail{Run: *r, Tasks: tasks})
+		ids, place := make([]string, len(runs)), map[string]int{}
+		for i, r := range runs {
+			ids[i], place[r.ID] = r.ID, i
+			out = append(out, Detail{Run: *r})
 		}
-		return nil
+		tasks, err := tx.Tasks(ids...)
+		for _, t := range tasks {
+			d := &out[place[t.RunID]]
+			d.Tasks = append(d.Tasks, t)
+		}
+		return err
 	})
 	return out, err
 }

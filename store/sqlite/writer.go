@@ -15,7 +15,7 @@ const (
 	// groupSize and groupTime bound what one commit makes durable together: the first
 	// in a group waits for the others.
 	groupSize = 64
-	groupTime = 50 * time.Millisecond
+	groupTime = 10 * time.Millisecond
 )
 
 var errClosed = syncline.Errorf(syncline.Unavailable, "the ledger is closed")

@@ -127,7 +127,7 @@ func TestSlowCommit(t *testing.T) {
 			go func() { // shares the commit, and keeps it from coming
 				second <- db.writer.do(t.Context(), func(*session) error { <-release; return nil })
 			}()
-			time.Sleep(10 * time.Millisecond)
+			time.Sleep(groupTime / 2)
 		})
 		return insert(1)(s)
 	})

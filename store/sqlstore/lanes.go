@@ -15,14 +15,7 @@ func (t *Tx) RunInLane(id string) (*syncline.Run, error) {
 			return nil, fmt.Errorf("lock the lane of run %s: %w", id, err)
 		}
 	}
-	var found []*syncline.Run
-	if err := t.s.Ask(t.also(into(&found, runFrom, runByID, id))...); err != nil {
-		return nil, fmt.Errorf("read run %s: %w", id, err)
-	}
-	if len(found) == 0 {
-		return nil, noRun(id)
-	}
-	return found[0], nil
+	return t.Run(id)
 }
 
 // RunsInLanes waits for nobody, so that those who lock many lanes cannot deadlock.

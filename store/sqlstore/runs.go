@@ -59,14 +59,14 @@ const runByID = `select ` + runCols + ` from {runs} where id = $1{lock}`
 
 // Run finds a run by its id.
 func (t *Tx) Run(id string) (*syncline.Run, error) {
-	r, err := first(t, runFrom, runByID, id)
-	if err != nil {
+	var found []*syncline.Run
+	if err := t.s.Ask(t.also(into(&found, runFrom, runByID, id))...); err != nil {
 		return nil, fmt.Errorf("read run %s: %w", id, err)
 	}
-	if r == nil {
+	if len(found) == 0 {
 		return nil, noRun(id)
 	}
-	return r, nil
+	return found[0], nil
 }
 
 func noRun(id string) error { return syncline.Errorf(syncline.NotFound, "no run %q", id) }

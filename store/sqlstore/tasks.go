@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/synclinehq/syncline"
 )
@@ -35,10 +36,16 @@ func taskFrom(scan Scan) (*syncline.Task, error) {
 
 const tasksInOrder = tasks + ` order by t.ordinal, t.name`
 
-// Tasks lists the tasks of a run in their order.
-func (t *Tx) Tasks(runID string) ([]*syncline.Task, error) {
-	all, err := list(t, taskFrom, tasksInOrder, runID)
-	return all, wrapf(err, "list the tasks of run %s", runID)
+// Tasks lists the tasks of runs, each run's in their order, in one round trip. Each run has
+// a question of its own: for a list of them PostgreSQL may read all of both tables.
+func (t *Tx) Tasks(runIDs ...string) ([]*syncline.Task, error) {
+	byRun := make([][]*syncline.Task, len(runIDs))
+	qs := make([]Question, len(runIDs))
+	for i, id := range runIDs {
+		qs[i] = into(&byRun[i], taskFrom, tasksInOrder, id)
+	}
+	err := t.s.Ask(qs...)
+	return slices.Concat(byRun...), wrapf(err, "list the tasks of %d runs", len(runIDs))
 }
 
 // Task finds one task of a run.

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"reflect"
 	"time"
 
 	"github.com/synclinehq/syncline"
@@ -56,6 +57,14 @@ func taskOrder(t *T) {
 		}
 	}
 	equal(t.T, "order", names, []string{"z", "B", "b", "a"})
+	both := get(t, func(tx syncline.Tx) ([]*syncline.Task, error) { return tx.Tasks("r", "absent", "other") })
+	equal(t.T, "of several runs", len(both), 5)
+	equal(t.T, "of none", len(get(t, func(tx syncline.Tx) ([]*syncline.Task, error) { return tx.Tasks() })), 0)
+	for _, k := range both {
+		if one := get(t, func(tx syncline.Tx) (*syncline.Task, error) { return tx.Task(k.RunID, k.Name) }); !reflect.DeepEqual(one, k) {
+			t.Errorf("listed: %+v, alone: %+v", k, one)
+		}
+	}
 	t.update(func(tx syncline.Tx) error { return tx.DeleteTasks("r") })
 	equal(t.T, "after delete", len(t.tasks("r")), 0)
 	equal(t.T, "the other run's", len(t.tasks("other")), 1)
