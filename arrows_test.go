@@ -49,6 +49,9 @@ var arrows = map[string]string{
 	// The native API draws the documents that client declares: one set of them, not two.
 	"dialect/native": ". auth dialect client catalog ledger schedule spec",
 	"dialect/*":      ". auth dialect dialect/internal/* catalog ledger registry schedule spec",
+	// Generated messages point at nothing of ours.
+	"dialect/datatransfer":                ". auth dialect dialect/internal/* dialect/datatransfer/datatransferpb catalog ledger registry schedule spec",
+	"dialect/datatransfer/datatransferpb": "",
 
 	"builtin": "registry dialect spec source/* destination/* task/* dialect/* source destination task",
 	"app":     "*",

@@ -1,0 +1,68 @@
+// Command gen makes the Go messages and the discovery document of the Data Transfer API
+// from the descriptors of the public client library and what they lack. It needs neither
+// protoc nor .proto files. It is a module of its own so that Syncline does not require
+// that library.
+//
+//	gen -go DIR
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+)
+
+func main() {
+	code := flag.String("go", ".", "folder of the Go package")
+	flag.Parse()
+	if err := generate(*code); err != nil {
+		fmt.Fprintln(os.Stderr, "gen:", err)
+		os.Exit(1)
+	}
+}
+
+func generate(code string) error {
+	files, err := build(transferFile(), serviceFile(), partnerFile(), resourceFile(), locationFile())
+	if err != nil {
+		return err
+	}
+	return writeGo(code, files)
+}
+
+// build links files in their order, each with those before it.
+func build(files ...*file) ([]protoreflect.FileDescriptor, error) {
+	ours := &protoregistry.Files{}
+	var built []protoreflect.FileDescriptor
+	for _, f := range files {
+		d, err := protodesc.NewFile(f, known{ours})
+		if err != nil {
+			return nil, err
+		}
+		if err := ours.RegisterFile(d); err != nil {
+			return nil, err
+		}
+		built = append(built, d)
+	}
+	return built, nil
+}
+
+// known finds in our files first: the public ones of the same names are linked in, too.
+type known struct{ ours *protoregistry.Files }
+
+func (k known) FindFileByPath(path string) (protoreflect.FileDescriptor, error) {
+	if d, err := k.ours.FindFileByPath(path); err == nil {
+		return d, nil
+	}
+	return protoregistry.GlobalFiles.FindFileByPath(path)
+}
+
+func (k known) FindDescriptorByName(name protoreflect.FullName) (protoreflect.Descriptor, error) {
+	if d, err := k.ours.FindDescriptorByName(name); err == nil {
+		return d, nil
+	}
+	return protoregistry.GlobalFiles.FindDescriptorByName(name)
+}
