@@ -25,10 +25,10 @@ const (
 // unpack bounds the request's body in time and size, and takes it out of its packing.
 func unpack(w *answer, r *http.Request) error {
 	if r.Body == nil || r.Body == http.NoBody {
-		_ = w.deadline.SetReadDeadline(time.Time{}) // nothing more is to come; the answer may take long
+		_ = w.SetReadDeadline(time.Time{}) // nothing more is to come; the answer may take long
 		return nil
 	}
-	r.Body = &steady{ReadCloser: r.Body, deadline: w.deadline, begun: time.Now()}
+	r.Body = &steady{ReadCloser: r.Body, of: w, begun: time.Now()}
 	switch coding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); coding {
 	case "", "identity":
 	case "gzip", "x-gzip":
@@ -46,10 +46,10 @@ func unpack(w *answer, r *http.Request) error {
 // steady is a body that must keep coming: its deadline moves with what has arrived.
 type steady struct {
 	io.ReadCloser
-	deadline interface{ SetReadDeadline(time.Time) error }
-	begun    time.Time
-	arrived  int64
-	moved    time.Time // when the deadline was
+	of      *answer
+	begun   time.Time
+	arrived int64
+	moved   time.Time // when the deadline was
 }
 
 func (s *steady) Read(b []byte) (int, error) {
@@ -59,10 +59,10 @@ func (s *steady) Read(b []byte) (int, error) {
 	case err != nil:
 		// Whatever comes now is the next request. That nothing comes must not end this one,
 		// whose answer may take long.
-		_ = s.deadline.SetReadDeadline(time.Time{})
+		_ = s.of.SetReadDeadline(time.Time{})
 	case now.Sub(s.moved) > time.Second:
 		s.moved = now
-		_ = s.deadline.SetReadDeadline(s.begun.Add(readTimeout + time.Duration(s.arrived)*time.Second/slowest))
+		_ = s.of.SetReadDeadline(s.begun.Add(readTimeout + time.Duration(s.arrived)*time.Second/slowest))
 	}
 	return n, err
 }

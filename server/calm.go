@@ -13,7 +13,8 @@ import (
 // Local serves a dialect to the user's own processes, over a way that nobody else has.
 func Local(d dialect.Dialect, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a := answering(w)
+		a := answering(w, r)
+		defer a.end()
 		defer recovered(a, r, d, log)
 		d.ServeHTTP(a, r.WithContext(auth.With(r.Context(), auth.Local)))
 	})

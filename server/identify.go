@@ -21,7 +21,7 @@ func (s *Server) identify(r *http.Request) (auth.Principal, error) {
 	if s.o.NoAuth {
 		return anybody, nil
 	}
-	c, given := auth.Presented(r.Header.Get("Authorization"))
+	c, given := presented(r)
 	if !given {
 		s.o.Metrics.refused("no key")
 		return auth.Principal{}, auth.ErrNoKey()
@@ -41,6 +41,20 @@ func (s *Server) identify(r *http.Request) (auth.Principal, error) {
 		s.o.Log.Warn("a key was refused", "key", shown(c), "from", from.String(), "path", r.URL.Path)
 	}
 	return who, err
+}
+
+// apiKey is the header in which clients of Google's APIs send a key that is no user's.
+// https://cloud.google.com/apis/docs/system-parameters
+const apiKey = "X-Goog-Api-Key"
+
+// presented is the key that a request brings. One in its URL is none: URLs are written down
+// by whatever they pass.
+func presented(r *http.Request) (c auth.Credential, given bool) {
+	c, given = auth.Presented(r.Header.Get("Authorization"))
+	if key := r.Header.Get(apiKey); !given && key != "" {
+		return auth.Presented("Bearer " + key)
+	}
+	return c, given
 }
 
 // shown is what may be written of a credential that is no key: whatever else stands where

@@ -1,8 +1,10 @@
 package server
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,6 +26,7 @@ type Metrics struct {
 	delay    prometheus.Histogram
 	calls    *prometheus.HistogramVec
 	requests *prometheus.CounterVec
+	grpc     *prometheus.CounterVec
 	latency  *prometheus.HistogramVec
 	refusals *prometheus.CounterVec
 }
@@ -41,10 +44,11 @@ func NewMetrics() *Metrics {
 		}),
 		calls:    histograms("store_call_seconds", "How long calls of the ledger's store took.", "call"),
 		requests: counters("http_requests_total", "Requests by how they were answered.", "dialect", "method", "code"),
+		grpc:     counters("grpc_requests_total", "Requests of gRPC by the status they ended with.", "dialect", "code"),
 		latency:  histograms("http_request_seconds", "How long requests took, streams included.", "dialect"),
 		refusals: counters("http_refusals_total", "Requests that were not let in.", "why"),
 	}
-	m.registry.MustRegister(m.changes, m.rows, m.bytes, m.delay, m.calls, m.requests, m.latency, m.refusals,
+	m.registry.MustRegister(m.changes, m.rows, m.bytes, m.delay, m.calls, m.requests, m.grpc, m.latency, m.refusals,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.handler = promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 2})
 	return m
@@ -62,8 +66,11 @@ func histograms(name, help string, labels ...string) *prometheus.HistogramVec {
 
 func (m *Metrics) refused(why string) { m.refusals.WithLabelValues(why).Inc() }
 
-func (m *Metrics) request(dialect, method string, status int, took time.Duration) {
-	m.requests.WithLabelValues(dialect, known(method), strconv.Itoa(status)).Inc()
+func (m *Metrics) request(dialect string, r *http.Request, a *answer, took time.Duration) {
+	m.requests.WithLabelValues(dialect, known(r.Method), strconv.Itoa(a.status)).Inc()
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
+		m.grpc.WithLabelValues(dialect, grpcCode(a.Header())).Inc()
+	}
 	m.latency.WithLabelValues(dialect).Observe(took.Seconds())
 }
 
@@ -74,6 +81,16 @@ func known(method string) string {
 		return method
 	}
 	return "other"
+}
+
+// grpcCode is the status of an answer, whose HTTP status is 200 whatever it says.
+func grpcCode(h http.Header) string {
+	const name = "Grpc-Status"
+	n, err := strconv.ParseUint(cmp.Or(h.Get(name), h.Get(http.TrailerPrefix+name)), 10, 8)
+	if err != nil || n > 16 {
+		return "none"
+	}
+	return strconv.FormatUint(n, 10)
 }
 
 func (m *Metrics) ended(c syncline.Counts) {

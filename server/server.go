@@ -64,11 +64,11 @@ func New(o Options) *Server {
 		attempts: newAttempts(), flows: newFlows(), ready: &readiness{ask: o.Ready},
 	}
 	s.own = map[string]http.HandlerFunc{"/healthz": s.healthz, "/readyz": s.readyz, metricsPath: s.metrics}
-	plain := new(http.Protocols)
-	plain.SetHTTP1(true)
 	s.http = &http.Server{
 		Handler:           s,
-		Protocols:         plain,
+		Protocols:         protocols(),
+		HTTP2:             streams(),
+		ConnContext:       counting,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       readTimeout, // moved on by bodies that come steadily
 		IdleTimeout:       idleTimeout, // there is no WriteTimeout: answers set their own as they go
@@ -108,15 +108,15 @@ func (s *Server) Close(ctx context.Context) error {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
 	d := s.owner(r)
-	a := answering(w)
-	defer func() { s.o.Metrics.request(d.Name(), r.Method, a.status, time.Since(begun)) }()
+	a := answering(w, r)
+	defer func() { s.o.Metrics.request(d.Name(), r, a, time.Since(begun)) }()
 	s.answer(a, r, d)
 }
 
 func (s *Server) answer(a *answer, r *http.Request, d dialect.Dialect) {
+	defer a.end()
 	defer recovered(a, r, d, s.o.Log)
 	s.enter(a, r, d)
-	a.push(time.Now(), true) // what is still to be flushed has time, too
 }
 
 // owner is the dialect that answers: the first one for what is the server's own, or
@@ -138,6 +138,7 @@ func (s *Server) owner(r *http.Request) dialect.Dialect {
 func (s *Server) enter(w *answer, r *http.Request, d dialect.Dialect) {
 	if !s.hosts.know(r) {
 		s.o.Metrics.refused("host")
+		turnAway(w, r)
 		misdirected(w, r)
 		return
 	}
@@ -148,6 +149,9 @@ func (s *Server) enter(w *answer, r *http.Request, d dialect.Dialect) {
 	}
 	who, leave, err := s.admit(w, r)
 	if err != nil {
+		if who.Key == "" {
+			turnAway(w, r)
+		}
 		s.refuse(w, r, d, err)
 		return
 	}
