@@ -35,14 +35,23 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 type DataSourceServiceClient interface {
+	// Changes the state of a run, for the partner that works on it.
 	UpdateTransferRun(ctx context.Context, in *UpdateTransferRunRequest, opts ...grpc.CallOption) (*TransferRun, error)
+	// Adds log messages to a run.
 	LogTransferRunMessages(ctx context.Context, in *LogTransferRunMessagesRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
+	// Loads data that is ready into the destination.
 	StartBigQueryJobs(ctx context.Context, in *StartBigQueryJobsRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
+	// Says that the partner is done with a run, which ends when its last load has.
 	FinishRun(ctx context.Context, in *FinishRunRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
+	// Registers a data source that a partner works for.
 	CreateDataSourceDefinition(ctx context.Context, in *CreateDataSourceDefinitionRequest, opts ...grpc.CallOption) (*DataSourceDefinition, error)
+	// Changes the members of a data source definition that the update mask names.
 	UpdateDataSourceDefinition(ctx context.Context, in *UpdateDataSourceDefinitionRequest, opts ...grpc.CallOption) (*DataSourceDefinition, error)
+	// Deletes a data source definition that no transfer config refers to.
 	DeleteDataSourceDefinition(ctx context.Context, in *DeleteDataSourceDefinitionRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
+	// Returns a data source definition.
 	GetDataSourceDefinition(ctx context.Context, in *GetDataSourceDefinitionRequest, opts ...grpc.CallOption) (*DataSourceDefinition, error)
+	// Lists the data source definitions.
 	ListDataSourceDefinitions(ctx context.Context, in *ListDataSourceDefinitionsRequest, opts ...grpc.CallOption) (*ListDataSourceDefinitionsResponse, error)
 }
 
@@ -148,14 +157,23 @@ func (c *dataSourceServiceClient) ListDataSourceDefinitions(ctx context.Context,
 // All implementations must embed UnimplementedDataSourceServiceServer
 // for forward compatibility.
 type DataSourceServiceServer interface {
+	// Changes the state of a run, for the partner that works on it.
 	UpdateTransferRun(context.Context, *UpdateTransferRunRequest) (*TransferRun, error)
+	// Adds log messages to a run.
 	LogTransferRunMessages(context.Context, *LogTransferRunMessagesRequest) (*emptypb.Empty, error)
+	// Loads data that is ready into the destination.
 	StartBigQueryJobs(context.Context, *StartBigQueryJobsRequest) (*emptypb.Empty, error)
+	// Says that the partner is done with a run, which ends when its last load has.
 	FinishRun(context.Context, *FinishRunRequest) (*emptypb.Empty, error)
+	// Registers a data source that a partner works for.
 	CreateDataSourceDefinition(context.Context, *CreateDataSourceDefinitionRequest) (*DataSourceDefinition, error)
+	// Changes the members of a data source definition that the update mask names.
 	UpdateDataSourceDefinition(context.Context, *UpdateDataSourceDefinitionRequest) (*DataSourceDefinition, error)
+	// Deletes a data source definition that no transfer config refers to.
 	DeleteDataSourceDefinition(context.Context, *DeleteDataSourceDefinitionRequest) (*emptypb.Empty, error)
+	// Returns a data source definition.
 	GetDataSourceDefinition(context.Context, *GetDataSourceDefinitionRequest) (*DataSourceDefinition, error)
+	// Lists the data source definitions.
 	ListDataSourceDefinitions(context.Context, *ListDataSourceDefinitionsRequest) (*ListDataSourceDefinitionsResponse, error)
 	mustEmbedUnimplementedDataSourceServiceServer()
 }

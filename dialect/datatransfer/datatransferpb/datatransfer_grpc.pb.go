@@ -42,22 +42,38 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 type DataTransferServiceClient interface {
+	// Returns a data source with its parameters.
 	GetDataSource(ctx context.Context, in *GetDataSourceRequest, opts ...grpc.CallOption) (*DataSource, error)
+	// Lists the data sources that transfers can read.
 	ListDataSources(ctx context.Context, in *ListDataSourcesRequest, opts ...grpc.CallOption) (*ListDataSourcesResponse, error)
+	// Creates a transfer config, which runs by its schedule from then on.
 	CreateTransferConfig(ctx context.Context, in *CreateTransferConfigRequest, opts ...grpc.CallOption) (*TransferConfig, error)
+	// Changes the members of a transfer config that the update mask names.
 	UpdateTransferConfig(ctx context.Context, in *UpdateTransferConfigRequest, opts ...grpc.CallOption) (*TransferConfig, error)
+	// Deletes a transfer config with its runs and logs.
 	DeleteTransferConfig(ctx context.Context, in *DeleteTransferConfigRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
+	// Returns a transfer config.
 	GetTransferConfig(ctx context.Context, in *GetTransferConfigRequest, opts ...grpc.CallOption) (*TransferConfig, error)
+	// Lists the transfer configs of the project.
 	ListTransferConfigs(ctx context.Context, in *ListTransferConfigsRequest, opts ...grpc.CallOption) (*ListTransferConfigsResponse, error)
 	// Deprecated: Do not use.
+	// Creates runs for every slot of a time range. StartManualTransferRuns replaces it.
 	ScheduleTransferRuns(ctx context.Context, in *ScheduleTransferRunsRequest, opts ...grpc.CallOption) (*ScheduleTransferRunsResponse, error)
+	// Starts runs now, for one run time or for every slot of a time range.
 	StartManualTransferRuns(ctx context.Context, in *StartManualTransferRunsRequest, opts ...grpc.CallOption) (*StartManualTransferRunsResponse, error)
+	// Returns a run.
 	GetTransferRun(ctx context.Context, in *GetTransferRunRequest, opts ...grpc.CallOption) (*TransferRun, error)
+	// Deletes a run; one that is running is cancelled first.
 	DeleteTransferRun(ctx context.Context, in *DeleteTransferRunRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
+	// Lists the runs of a transfer config, the newest first.
 	ListTransferRuns(ctx context.Context, in *ListTransferRunsRequest, opts ...grpc.CallOption) (*ListTransferRunsResponse, error)
+	// Lists the log messages of a run.
 	ListTransferLogs(ctx context.Context, in *ListTransferLogsRequest, opts ...grpc.CallOption) (*ListTransferLogsResponse, error)
+	// Says whether valid credentials for the data source are at hand.
 	CheckValidCreds(ctx context.Context, in *CheckValidCredsRequest, opts ...grpc.CallOption) (*CheckValidCredsResponse, error)
+	// Puts data sources into the lists of the project.
 	EnrollDataSources(ctx context.Context, in *EnrollDataSourcesRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
+	// Takes data sources out of the lists of the project.
 	UnenrollDataSources(ctx context.Context, in *UnenrollDataSourcesRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 }
 
@@ -234,22 +250,38 @@ func (c *dataTransferServiceClient) UnenrollDataSources(ctx context.Context, in 
 // All implementations must embed UnimplementedDataTransferServiceServer
 // for forward compatibility.
 type DataTransferServiceServer interface {
+	// Returns a data source with its parameters.
 	GetDataSource(context.Context, *GetDataSourceRequest) (*DataSource, error)
+	// Lists the data sources that transfers can read.
 	ListDataSources(context.Context, *ListDataSourcesRequest) (*ListDataSourcesResponse, error)
+	// Creates a transfer config, which runs by its schedule from then on.
 	CreateTransferConfig(context.Context, *CreateTransferConfigRequest) (*TransferConfig, error)
+	// Changes the members of a transfer config that the update mask names.
 	UpdateTransferConfig(context.Context, *UpdateTransferConfigRequest) (*TransferConfig, error)
+	// Deletes a transfer config with its runs and logs.
 	DeleteTransferConfig(context.Context, *DeleteTransferConfigRequest) (*emptypb.Empty, error)
+	// Returns a transfer config.
 	GetTransferConfig(context.Context, *GetTransferConfigRequest) (*TransferConfig, error)
+	// Lists the transfer configs of the project.
 	ListTransferConfigs(context.Context, *ListTransferConfigsRequest) (*ListTransferConfigsResponse, error)
 	// Deprecated: Do not use.
+	// Creates runs for every slot of a time range. StartManualTransferRuns replaces it.
 	ScheduleTransferRuns(context.Context, *ScheduleTransferRunsRequest) (*ScheduleTransferRunsResponse, error)
+	// Starts runs now, for one run time or for every slot of a time range.
 	StartManualTransferRuns(context.Context, *StartManualTransferRunsRequest) (*StartManualTransferRunsResponse, error)
+	// Returns a run.
 	GetTransferRun(context.Context, *GetTransferRunRequest) (*TransferRun, error)
+	// Deletes a run; one that is running is cancelled first.
 	DeleteTransferRun(context.Context, *DeleteTransferRunRequest) (*emptypb.Empty, error)
+	// Lists the runs of a transfer config, the newest first.
 	ListTransferRuns(context.Context, *ListTransferRunsRequest) (*ListTransferRunsResponse, error)
+	// Lists the log messages of a run.
 	ListTransferLogs(context.Context, *ListTransferLogsRequest) (*ListTransferLogsResponse, error)
+	// Says whether valid credentials for the data source are at hand.
 	CheckValidCreds(context.Context, *CheckValidCredsRequest) (*CheckValidCredsResponse, error)
+	// Puts data sources into the lists of the project.
 	EnrollDataSources(context.Context, *EnrollDataSourcesRequest) (*emptypb.Empty, error)
+	// Takes data sources out of the lists of the project.
 	UnenrollDataSources(context.Context, *UnenrollDataSourcesRequest) (*emptypb.Empty, error)
 	mustEmbedUnimplementedDataTransferServiceServer()
 }

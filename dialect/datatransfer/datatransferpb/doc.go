@@ -6,4 +6,4 @@
 // program cannot link the two.
 package datatransferpb
 
-//go:generate go -C ../../internal/gapi/gen run . -go ../../../datatransfer/datatransferpb
+//go:generate go -C ../../internal/gapi/gen run . -go ../../../datatransfer/datatransferpb -discovery ../../../datatransfer

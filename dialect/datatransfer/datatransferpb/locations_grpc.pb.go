@@ -27,7 +27,9 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 type LocationsClient interface {
+	// Lists the locations that names may carry.
 	ListLocations(ctx context.Context, in *ListLocationsRequest, opts ...grpc.CallOption) (*ListLocationsResponse, error)
+	// Returns a location.
 	GetLocation(ctx context.Context, in *GetLocationRequest, opts ...grpc.CallOption) (*Location, error)
 }
 
@@ -63,7 +65,9 @@ func (c *locationsClient) GetLocation(ctx context.Context, in *GetLocationReques
 // All implementations must embed UnimplementedLocationsServer
 // for forward compatibility.
 type LocationsServer interface {
+	// Lists the locations that names may carry.
 	ListLocations(context.Context, *ListLocationsRequest) (*ListLocationsResponse, error)
+	// Returns a location.
 	GetLocation(context.Context, *GetLocationRequest) (*Location, error)
 	mustEmbedUnimplementedLocationsServer()
 }

@@ -27,7 +27,9 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 type TransferResourceServiceClient interface {
+	// Returns what is known of one entity of a transfer config.
 	GetTransferResource(ctx context.Context, in *GetTransferResourceRequest, opts ...grpc.CallOption) (*TransferResource, error)
+	// Lists the entities of a transfer config.
 	ListTransferResources(ctx context.Context, in *ListTransferResourcesRequest, opts ...grpc.CallOption) (*ListTransferResourcesResponse, error)
 }
 
@@ -63,7 +65,9 @@ func (c *transferResourceServiceClient) ListTransferResources(ctx context.Contex
 // All implementations must embed UnimplementedTransferResourceServiceServer
 // for forward compatibility.
 type TransferResourceServiceServer interface {
+	// Returns what is known of one entity of a transfer config.
 	GetTransferResource(context.Context, *GetTransferResourceRequest) (*TransferResource, error)
+	// Lists the entities of a transfer config.
 	ListTransferResources(context.Context, *ListTransferResourcesRequest) (*ListTransferResourcesResponse, error)
 	mustEmbedUnimplementedTransferResourceServiceServer()
 }

@@ -3,13 +3,14 @@
 // protoc nor .proto files. It is a module of its own so that Syncline does not require
 // that library.
 //
-//	gen -go DIR
+//	gen -go DIR -discovery DIR
 package main
 
 import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -18,19 +19,30 @@ import (
 
 func main() {
 	code := flag.String("go", ".", "folder of the Go package")
+	docs := flag.String("discovery", ".", "folder of the discovery documents")
 	flag.Parse()
-	if err := generate(*code); err != nil {
+	if err := generate(*code, *docs); err != nil {
 		fmt.Fprintln(os.Stderr, "gen:", err)
 		os.Exit(1)
 	}
 }
 
-func generate(code string) error {
+func generate(code, docs string) error {
 	files, err := build(transferFile(), serviceFile(), partnerFile(), resourceFile(), locationFile())
 	if err != nil {
 		return err
 	}
-	return writeGo(code, files)
+	if err := writeGo(code, files); err != nil {
+		return err
+	}
+	doc, err := discover(files)
+	if err != nil {
+		return err
+	}
+	if err := doc.write(filepath.Join(docs, "discovery.json")); err != nil {
+		return err
+	}
+	return bigquery().write(filepath.Join(docs, "discovery_v2.json"))
 }
 
 // build links files in their order, each with those before it.
@@ -38,6 +50,10 @@ func build(files ...*file) ([]protoreflect.FileDescriptor, error) {
 	ours := &protoregistry.Files{}
 	var built []protoreflect.FileDescriptor
 	for _, f := range files {
+		f, err := commented(f)
+		if err != nil {
+			return nil, err
+		}
 		d, err := protodesc.NewFile(f, known{ours})
 		if err != nil {
 			return nil, err
