@@ -79,7 +79,13 @@ type Target struct {
 	Columns     syncline.Columns
 	Deletes     syncline.Deletes
 	Guard       Guard
-	Window      *syncline.Window
+	// Window, with replace: only what the target holds of this stretch of Cursor is replaced.
+	// A key is unique in all of the target: a row that stands outside with a key of the load
+	// moves into the stretch. Open refuses where stretches cannot be told.
+	Window *syncline.Window
+	// Versions, with Window: rows are ordinarily appended, so where the target lets a key be
+	// there more than once, rows are not told apart by it, and outside the stretch none moves.
+	Versions bool
 	// Cursor is the incremental cursor's column, "" if none.
 	Cursor   string
 	Parallel int // lanes side by side; at least 1

@@ -35,14 +35,18 @@ func newEncoder(w *writer, part string) (*encoder, error) {
 	e.head = append(e.head, `{"`+marker+`":{"stream":`...)
 	e.head = append(jsontext.AppendQuoted(e.head, w.target.Fence.Stream), `,"load":`...)
 	e.head = append(jsontext.AppendQuoted(e.head, w.load()), '}')
-	if w.target.Disposition == syncline.Append {
+	if w.target.Disposition == syncline.Append || w.target.Versions {
 		e.begin = placeID(w.target.Fence.Stream, w.load(), part)
 		return e, nil
 	}
 	for _, k := range w.target.Entity.Key {
 		e.key = append(e.key, w.shape.schema.FieldIndices(k)...)
 	}
-	if len(e.key) == 0 {
+	switch {
+	case len(e.key) > 0:
+	case stretch(w.target): // beside which the rows of other loads stay, at places of their own
+		e.begin = placeID(w.target.Fence.Stream, w.load(), part)
+	default:
 		e.begin = placeID(w.target.Fence.Stream, "", part)
 	}
 	return e, nil

@@ -33,18 +33,20 @@ func (p *publishing) replace(ctx context.Context, c *counts) error {
 	if err != nil {
 		return err
 	}
-	within, args, err := p.window(have)
-	if err != nil {
-		return err
-	}
+	within, args := p.window(have)
 	p.phase("build key")
 	if err := p.prepare(ctx, p.keys(old), p.surveying(have, within), args, have, c); err != nil {
 		return err
 	}
 	p.phase("publish")
 	switch {
+	case !p.byName && p.target.Window != nil:
+		return p.mergeWindow(ctx, have, within, args, c)
 	case !p.byName:
-		return p.mergeWhole(ctx, have, within, args, c)
+		if _, _, err := p.merge(ctx, have, within, args); err != nil {
+			return err
+		}
+		return p.recount(ctx, within, args, c.Total)
 	case have == nil:
 		return p.rename(ctx, nil)
 	}
@@ -121,84 +123,53 @@ func (p *publishing) gone(within string) string {
 		p.name.quoted(), within, p.stage.quoted(), pairs(p.shape.key, "s.%s = t.%[1]s", " and "))
 }
 
-// window is the condition of the stretch that is replaced.
-func (p *publishing) window(have *table) (string, []any, error) {
-	w := p.target.Window
-	if w == nil {
-		return "true", nil, nil
-	}
-	cursor := have.column(p.target.Cursor)
-	if cursor == nil || cursor.typ != "date" && !strings.HasPrefix(cursor.typ, "timestamp") {
-		return "", nil, syncline.Errorf(syncline.Unimplemented, "the cursor %q of %s is not a time, so no stretch of it can be replaced", p.target.Cursor, p.name.text()).
-			Of(syncline.ClassConfig).Try("use a date or timestamp column, or write with upsert")
-	}
-	from, to := "$1::timestamptz", "$2::timestamptz"
-	if !strings.HasSuffix(cursor.typ, "with time zone") || strings.HasSuffix(cursor.typ, "without time zone") {
-		from, to = "("+from+" at time zone 'UTC')", "("+to+" at time zone 'UTC')"
-	}
-	q := quote(p.target.Cursor)
-	return fmt.Sprintf("%[1]s >= %[2]s and %[1]s < %[3]s", q, from, to), []any{w.From.UTC(), w.To.UTC()}, nil
-}
-
-// mergeWhole merges and counts what is there now: triggers and rules may have had a say.
-func (p *publishing) mergeWhole(ctx context.Context, have *table, within string, args []any, c *counts) error {
-	if err := p.merge(ctx, have, within, args); err != nil {
-		return err
-	}
-	var there int64
-	if err := p.tx.QueryRow(ctx, "select count(*) from "+p.name.quoted()+" where "+within, args...).Scan(&there); err != nil {
-		return err
-	}
-	if there != c.Total {
-		return &destination.Unbalanced{Table: p.name.text(), Staged: there, Count: c.Total}
-	}
-	if p.target.Window != nil {
-		c.Total = -1
-	}
-	return nil
-}
-
 // merge changes the rows of the target to those of the stage, which keeps everything that
 // hangs on the table. Writers are locked out, readers are not, save for the moment that a
 // change of columns takes.
-func (p *publishing) merge(ctx context.Context, have *table, within string, args []any) error {
+func (p *publishing) merge(ctx context.Context, have *table, within string, args []any) (updated, inserted int64, err error) {
 	if p.shape.changed() {
 		if err := p.lock(ctx, "access exclusive"); err != nil {
-			return err
+			return 0, 0, err
 		}
 		if _, err := p.tx.Exec(ctx, p.shape.alter(p.name)); err != nil {
-			return err
+			return 0, 0, err
 		}
 		p.shape.note(p.target, p.name)
 	}
 	if len(p.shape.key) == 0 || !have.keyed(p.shape.key) {
-		return p.refill(ctx, within, args)
+		inserted, err = p.refill(ctx, within, args)
+		return 0, inserted, err
 	}
 	if _, err := p.tx.Exec(ctx, "delete "+p.gone(within), args...); err != nil {
-		return err
+		return 0, 0, err
 	}
 	match, columns := pairs(p.shape.key, "t.%s = s.%[1]s", " and "), list("", p.shape.names())
 	if set := p.shape.settable(); len(set) > 0 {
-		_, err := p.tx.Exec(ctx, fmt.Sprintf("update %s t set %s from %s s where %s and not record_image_eq(%s, %s)",
+		tag, err := p.tx.Exec(ctx, fmt.Sprintf("update %s t set %s from %s s where %s and not record_image_eq(%s, %s)",
 			p.name.quoted(), assign("s", set), p.stage.quoted(), match, image("t.", set), image("s.", set)))
 		if err != nil {
-			return err
+			return 0, 0, err
 		}
+		updated = tag.RowsAffected()
 	}
-	_, err := p.tx.Exec(ctx, fmt.Sprintf("insert into %[1]s (%[2]s) %[3]s select %[2]s from %[4]s s where not exists (select from %[1]s t where %[5]s)",
+	tag, err := p.tx.Exec(ctx, fmt.Sprintf("insert into %[1]s (%[2]s) %[3]s select %[2]s from %[4]s s where not exists (select from %[1]s t where %[5]s)",
 		p.name.quoted(), columns, overriding, p.stage.quoted(), match))
-	return err
+	return updated, tag.RowsAffected(), err
 }
 
 // refill is for tables whose rows cannot be told apart. delete, not truncate: readers keep
-// seeing the old rows until the commit, and what hangs on the table allows it.
-func (p *publishing) refill(ctx context.Context, within string, args []any) error {
-	if _, err := p.tx.Exec(ctx, "delete from "+p.name.quoted()+" where "+within, args...); err != nil {
-		return err
+// seeing the old rows until the commit, and what hangs on the table allows it. Where rows
+// have a key, those that stood outside a window make way too: a key is unique.
+func (p *publishing) refill(ctx context.Context, within string, args []any) (inserted int64, err error) {
+	if len(p.shape.key) > 0 {
+		within = fmt.Sprintf("(%s) or exists (select from %s s where %s)", within, p.stage.quoted(), pairs(p.shape.key, "s.%s = t.%[1]s", " and "))
+	}
+	if _, err := p.tx.Exec(ctx, "delete from "+p.name.quoted()+" t where "+within, args...); err != nil {
+		return 0, err
 	}
 	columns := list("", p.shape.names())
-	_, err := p.tx.Exec(ctx, fmt.Sprintf("insert into %[1]s (%[2]s) %[3]s select %[2]s from %[4]s", p.name.quoted(), columns, overriding, p.stage.quoted()))
-	return err
+	tag, err := p.tx.Exec(ctx, fmt.Sprintf("insert into %[1]s (%[2]s) %[3]s select %[2]s from %[4]s", p.name.quoted(), columns, overriding, p.stage.quoted()))
+	return tag.RowsAffected(), err
 }
 
 // buildKeys takes from the stage what does not belong there, and makes its keys and indexes.

@@ -79,11 +79,17 @@ func (w *writer) meet(ctx context.Context, tx pgx.Tx) (have *table, s *shape, er
 		if have, err = describe(ctx, tx, w.name); err != nil {
 			return err
 		}
+		if w.target.Versions && (have == nil || !have.keyed(w.target.Entity.Key)) {
+			w.target.Entity.Key = nil
+		}
 		s, err = meet(ctx, tx, w.target, have)
 		return err
 	})
 	if err == nil {
 		err = w.checkKey(have, s)
+	}
+	if err == nil {
+		err = w.checkWindow(have)
 	}
 	return have, s, err
 }
@@ -209,7 +215,7 @@ func (w *writer) mark(ctx context.Context, tx pgx.Tx, f fence, have *table) ([]b
 		why = "is gone"
 	case !sameTable(f.TargetID, have):
 		why = "was made anew"
-	case f.TargetID != have.identity() && w.target.Disposition != syncline.Append:
+	case f.TargetID != have.identity() && w.target.Disposition != syncline.Append && !w.target.Versions:
 		why = "was truncated or rewritten"
 	default:
 		empty, err := have.isEmpty(ctx, tx)

@@ -8,7 +8,6 @@ import (
 	"github.com/synclinehq/syncline"
 	"github.com/synclinehq/syncline/destination"
 	"github.com/synclinehq/syncline/format/sqlitefile"
-	"github.com/synclinehq/syncline/format/sqlitetype"
 )
 
 // publishing is one Publish, within its transaction.
@@ -70,7 +69,7 @@ func (p *publishing) run(h *head) (err error) {
 	case !p.staged():
 		err = p.sweep()
 	case p.t.Window != nil && p.there != nil:
-		err = p.replaceWindow()
+		err = p.replaceWindow(staged)
 	default:
 		err = p.replaceWhole(staged)
 	}
@@ -182,7 +181,8 @@ func (p *publishing) replace(staged int64) error {
 	p.phase("publish")
 	if p.there.depended || !whole {
 		p.t.Note(syncline.Info, "%s is changed row by row: views, triggers or references hang on it", p.t.Table)
-		return p.fill("true")
+		_, _, err := p.fill("true")
+		return err
 	}
 	return p.swap()
 }
@@ -240,9 +240,9 @@ func (p *publishing) build(i index) error {
 
 // fill brings the rows of the stage into the table that stays: what depends on it would
 // not come along with another. Rows within the condition that the stage lacks go.
-func (p *publishing) fill(within string, args ...any) error {
+func (p *publishing) fill(within string, args ...any) (updated, inserted int64, err error) {
 	if err := p.fitTable(p.c, p.there); err != nil {
-		return err
+		return 0, 0, err
 	}
 	m := &merger{
 		target: "main." + sqlitefile.Quote(p.there.name), source: "main." + sqlitefile.Quote(p.stage), where: "true",
@@ -254,17 +254,17 @@ func (p *publishing) fill(within string, args ...any) error {
 		conflict = " on conflict (" + sqlitefile.QuoteAll(p.shape.key) + ") do nothing"
 	}
 	if err := p.c.Exec("delete from main."+sqlitefile.Quote(p.there.name)+" as t where "+gone, args...); err != nil {
-		return err
+		return 0, 0, err
 	}
 	if p.keyed() {
-		if _, err := m.update(p.c, true); err != nil {
-			return p.refused(err)
+		if updated, err = m.update(p.c, true); err != nil {
+			return 0, 0, p.refused(err)
 		}
 	}
-	if _, err := m.insert(p.c, conflict); err != nil {
-		return p.refused(err)
+	if inserted, err = m.insert(p.c, conflict); err != nil {
+		return 0, 0, p.refused(err)
 	}
-	return p.c.Exec("drop table main." + sqlitefile.Quote(p.stage))
+	return updated, inserted, p.c.Exec("drop table main." + sqlitefile.Quote(p.stage))
 }
 
 // refused: the stage has taken the rows, but the table's triggers or its rules against
@@ -275,37 +275,6 @@ func (p *publishing) refused(err error) error {
 			Try("look at its rules and triggers: sqlite3 %s '.schema %s'", p.file.path, p.there.name)
 	}
 	return err
-}
-
-// replaceWindow replaces one stretch of the cursor.
-func (p *publishing) replaceWindow() error {
-	within, args := p.window()
-	table := "main." + sqlitefile.Quote(p.there.name) + " t where " + within
-	had, err := p.c.Int("select count(*) from "+table, args...)
-	if err != nil {
-		return err
-	}
-	gone := max(0, had-p.sum.Inserted)
-	if p.keyed() {
-		if gone, err = p.c.Int("select count(*) from "+table+" and "+p.missing(p.stage), args...); err != nil {
-			return err
-		}
-	}
-	if err := p.guard(had, gone, p.sum.Read); err != nil {
-		return err
-	}
-	p.phase("publish")
-	return p.fill(within, args...)
-}
-
-// window is the condition that row t is within the load's window.
-func (p *publishing) window() (string, []any) {
-	i := slices.IndexFunc(p.shape.columns, func(c placed) bool { return c.field.Name == p.t.Cursor })
-	at := p.shape.columns[i]
-	name := "t." + sqlitefile.Quote(at.Name)
-	edge := func(t string) string { return "replace(" + t + ", ' ', 'T')" } // as others write times
-	return edge(name) + " >= ? and " + edge(name) + " < ?",
-		[]any{sqlitetype.Edge(p.t.Window.From, at.field.Type, "T"), sqlitetype.Edge(p.t.Window.To, at.field.Type, "T")}
 }
 
 // sweep removes the rows of an upsert that a full read has not brought.

@@ -33,6 +33,9 @@ type placed struct {
 
 // fit lays an entity into a table, or finds out that it cannot be done.
 func fit(t destination.Target, there *table) (*shape, error) {
+	if t.Versions && there != nil && !there.isUnique(t.Entity.Key) {
+		t.Entity.Key = nil
+	}
 	f := fitting{t: t, there: there, s: &shape{}}
 	if there != nil {
 		f.s.sql = there.sql
@@ -55,7 +58,10 @@ func fit(t destination.Target, there *table) (*shape, error) {
 			return nil, err
 		}
 	}
-	return f.s, f.checkKey()
+	if err := f.checkKey(); err != nil {
+		return nil, err
+	}
+	return f.s, f.checkWindow()
 }
 
 type fitting struct {

@@ -139,10 +139,38 @@ func TestAWindowLeavesTheMark(t *testing.T) {
 	if err := r.do(rec); err != nil {
 		t.Fatal(err)
 	}
-	if c := rec.Stats().Counts; c.Read != 20 || c.Updated != 1 || c.Unchanged != 19 {
+	if c := rec.Stats().Counts; c.Read != 20 || c.Inserted != 20 || c.Swept != 0 {
 		t.Errorf("%+v", c)
 	}
+	want := orders(0, 100)
+	want[20].Name = "mended"
+	r.shows(want)
 	if c := r.load().Stats().Counts; c.Read != 21 {
+		t.Errorf("the mark moved: the next run read %d rows", c.Read)
+	}
+}
+
+// What is ordinarily appended is replaced within a window too, and rows of other times that
+// have the same key stay.
+func TestAWindowOfAppendedRows(t *testing.T) {
+	r := setup(t, 100, func(r *rig) {
+		r.entity.Mode, r.entity.Cursor, r.entity.Write = syncline.ModeIncremental, "at", syncline.Append
+	})
+	r.load()
+	r.from.tables["db.orders"] = append(orders(0, 100), row{20, "a later version", 25e6})
+	rec := r.begin()
+	rec.Run.Window = &syncline.Window{From: time.UnixMicro(25e6), To: time.UnixMicro(30e6)}
+	if err := r.do(rec); err != nil {
+		t.Fatal(err)
+	}
+	if c := rec.Stats().Counts; c.Read != 6 || c.Swept != 0 {
+		t.Errorf("%+v", c)
+	}
+	if n := len(r.to.tables["db.orders"]); n != 101 {
+		t.Errorf("%d rows are there, want 101", n)
+	}
+	r.hasNote(rec, "is appended again by the next incremental run")
+	if c := r.load().Stats().Counts; c.Read != 0 {
 		t.Errorf("the mark moved: the next run read %d rows", c.Read)
 	}
 }

@@ -213,7 +213,7 @@ func (t *transfer) target(restart bool) destination.Target {
 		Fence: destination.Fence{Stream: t.call.Run.PipelineID + "/" + q.Entity.Name, Token: t.call.Token},
 		Mode:  q.Mode, Disposition: t.order.disposition, Columns: t.order.columns, Deletes: t.order.deletes,
 		Guard:  destination.Guard{Confirmed: t.call.Run.Facts.Confirms(syncline.WaitMassDelete)},
-		Window: q.Window, Cursor: q.Cursor, Parallel: t.Lanes,
+		Window: q.Window, Versions: t.order.versions, Cursor: q.Cursor, Parallel: t.Lanes,
 		Keep: func(ctx context.Context, part string, r []rows.Reject) error { return t.rejects.keep(ctx, part, r) },
 		Note: t.note,
 	}
@@ -243,7 +243,7 @@ func (t *transfer) restart(ctx context.Context, at *rows.Standing, why string, a
 // plan splits the reading anew, and stores how before anything is written by it.
 func (t *transfer) plan(ctx context.Context, published []byte) error {
 	q := &t.order.query
-	if q.Mode == syncline.ModeIncremental && q.Window == nil {
+	if q.Mode == syncline.ModeIncremental {
 		q.Since = unseal(q.Cursor, published)
 	}
 	p, err := t.src.Plan(ctx, *q)

@@ -389,17 +389,34 @@ func (d *desk) publish(st *stream, mark []byte, sum syncline.Counts) (destinatio
 			if int64(len(staged)) != sum.Inserted {
 				return destination.Published{}, &destination.Unbalanced{Table: d.target.Table, Staged: int64(len(staged)), Count: sum.Inserted}
 			}
-			had, gone := int64(len(d.tables[d.target.Table])), missing(d.tables[d.target.Table], staged)
+			replaced, beside := d.stretch(staged)
+			had, gone := int64(len(replaced)), missing(replaced, staged)
 			if d.target.Guard.Trips(had, gone, sum.Read) {
 				return destination.Published{}, &destination.MassDelete{Table: d.target.Table, Had: had, Gone: gone, Read: sum.Read}
 			}
-			d.tables[d.target.Table], sum.Swept = slices.Clone(staged), gone
+			d.tables[d.target.Table], sum.Swept = append(beside, staged...), gone
 		} else if d.tables[d.target.Table] == nil {
 			d.tables[d.target.Table] = []row{}
 		}
 		st.published, st.mark, st.counts, st.staged, st.parts = true, mark, sum, nil, nil
 	}
 	return destination.Published{Total: int64(len(d.tables[d.target.Table])), Swept: st.counts.Swept, Where: "shelf " + d.target.Table, Counts: st.counts}, nil
+}
+
+// stretch parts what the load replaces from what stays beside it.
+func (d *desk) stretch(staged []row) (replaced, beside []row) {
+	w := d.target.Window
+	for _, r := range d.tables[d.target.Table] {
+		within := w == nil || r.At >= w.From.UnixMicro() && r.At < w.To.UnixMicro()
+		moved := !d.target.Versions && slices.ContainsFunc(staged, func(s row) bool { return s.ID == r.ID })
+		switch {
+		case within:
+			replaced = append(replaced, r)
+		case !moved:
+			beside = append(beside, r)
+		}
+	}
+	return replaced, beside
 }
 
 func missing(old, now []row) (n int64) {

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +26,10 @@ type order struct {
 	columns     syncline.Columns
 	retyped     []string // columns whose type the pipeline gives
 	rekeyed     bool     // the key is the pipeline's word, not the source's
+	// versions: rows are ordinarily appended, so one key may be there more than once.
+	versions bool
+	// repeats: what lies after the mark of an incremental append is read, and appended, again.
+	repeats bool
 }
 
 // resolve settles defaults and refuses what contradicts itself.
@@ -42,20 +47,34 @@ func resolve(s syncline.EntitySpec, e source.Entity, window *syncline.Window) (o
 	if err := checkCursor(s, e, mode, window); err != nil {
 		return o, err
 	}
-	if o.disposition, err = disposition(s, e, mode, window); err != nil {
+	if o.disposition, err = disposition(s, e, mode); err != nil {
 		return o, err
 	}
-	// Rows outside a window, or behind a mark, were not seen because nobody looked.
-	if mode == syncline.ModeFull && window == nil && o.disposition == syncline.Upsert {
+	if window != nil {
+		o.repeats = mode == syncline.ModeIncremental && o.disposition == syncline.Append
+		return o.backfill(s, e, window), nil
+	}
+	// Rows behind a mark were not seen because nobody looked.
+	if mode == syncline.ModeFull && o.disposition == syncline.Upsert {
 		o.deletes = s.Deletes
 	}
 	o.deletes = cmp.Or(o.deletes, syncline.DeletesIgnore)
-	o.query = source.Query{Entity: e, Mode: mode, Cursor: s.Cursor, Window: window, SplitByKey: s.Split == "key"}
+	o.query = source.Query{Entity: e, Mode: mode, Cursor: s.Cursor, SplitByKey: s.Split == "key"}
 	o.query.Tail = mode == syncline.ModeIncremental && o.disposition == syncline.Append
 	if mode == syncline.ModeIncremental && !o.query.Tail {
 		o.query.Overlap = overlap(s, e)
 	}
 	return o, nil
+}
+
+// backfill is the order for one stretch of the cursor: all of it is read, whatever was read
+// before, and it takes the place of what the target has there, however rows are ordinarily
+// written.
+func (o order) backfill(s syncline.EntitySpec, e source.Entity, window *syncline.Window) order {
+	o.versions = o.disposition == syncline.Append
+	o.disposition, o.deletes = syncline.Replace, syncline.DeletesIgnore
+	o.query = source.Query{Entity: e, Mode: syncline.ModeFull, Cursor: s.Cursor, Window: window, SplitByKey: s.Split == "key"}
+	return o
 }
 
 // override puts the pipeline's key and types in the place of the source's.
@@ -104,21 +123,43 @@ func columnNames(e source.Entity) []string {
 // checkCursor does not choose a cursor by itself: one that does not move with every change
 // would lose updates without a word.
 func checkCursor(s syncline.EntitySpec, e source.Entity, mode syncline.Mode, window *syncline.Window) error {
-	if s.Cursor != "" {
+	if window != nil {
+		return checkTime(s, e)
+	}
+	if s.Cursor != "" || mode != syncline.ModeIncremental || len(e.Cursors) == 0 {
 		return nil // the source refuses one that is not there or has no order
 	}
-	if mode == syncline.ModeIncremental && len(e.Cursors) > 0 {
-		return config("%s is to be read incrementally, by no cursor", e.Name).
-			Try("name the column that moves with every change, as in --cursor %s; it could be: %s", e.Cursors[0], strings.Join(e.Cursors, ", "))
-	}
-	if window != nil {
-		return config("a stretch of %s cannot be read again without a cursor", e.Name).Try("give the entity a cursor that is a time")
-	}
-	return nil
+	return config("%s is to be read incrementally, by no cursor", e.Name).
+		Try("name the column that moves with every change, as in --cursor %s; it could be: %s", e.Cursors[0], strings.Join(e.Cursors, ", "))
 }
 
-func disposition(s syncline.EntitySpec, e source.Entity, mode syncline.Mode, window *syncline.Window) (syncline.Disposition, error) {
-	d := cmp.Or(s.Write, byDefault(e, mode, window))
+// checkTime: a window is a stretch of a column of times.
+func checkTime(s syncline.EntitySpec, e source.Entity) error {
+	if timed(e, s.Cursor) {
+		return nil
+	}
+	why := "without a cursor"
+	if s.Cursor != "" {
+		why = fmt.Sprintf("by %q, which is no column of times", s.Cursor)
+	}
+	return syncline.Invalid("cursor", "a stretch of %s cannot be read again %s", e.Name, why).Try("give the entity a cursor that is a date or a timestamp")
+}
+
+func timed(e source.Entity, column string) bool {
+	for _, f := range e.Schema.Fields() {
+		if f.Name != column {
+			continue
+		}
+		switch f.Type.ID() {
+		case arrow.TIMESTAMP, arrow.DATE32, arrow.DATE64:
+			return true
+		}
+	}
+	return false
+}
+
+func disposition(s syncline.EntitySpec, e source.Entity, mode syncline.Mode) (syncline.Disposition, error) {
+	d := cmp.Or(s.Write, byDefault(e, mode))
 	switch {
 	case d == syncline.Upsert && len(e.Key) == 0:
 		return d, config("%s has no key, which upsert needs to find the rows it updates", e.Name).
@@ -126,16 +167,13 @@ func disposition(s syncline.EntitySpec, e source.Entity, mode syncline.Mode, win
 	case d == syncline.Replace && mode == syncline.ModeIncremental:
 		return d, config("an incremental read of %s brings only what is new; replace would remove the rest", e.Name).
 			Try("use --write upsert or append, or --mode full")
-	case d == syncline.Replace && window != nil:
-		return d, config("replacing %s by one stretch of it would remove the rest", e.Name).
-			Try("use write: upsert with a key for backfills")
 	}
 	return d, nil
 }
 
-func byDefault(e source.Entity, mode syncline.Mode, window *syncline.Window) syncline.Disposition {
+func byDefault(e source.Entity, mode syncline.Mode) syncline.Disposition {
 	switch {
-	case mode == syncline.ModeFull && window == nil:
+	case mode == syncline.ModeFull:
 		return syncline.Replace
 	case len(e.Key) > 0:
 		return syncline.Upsert
@@ -144,17 +182,11 @@ func byDefault(e source.Entity, mode syncline.Mode, window *syncline.Window) syn
 }
 
 func overlap(s syncline.EntitySpec, e source.Entity) time.Duration {
-	if s.Overlap != nil {
+	switch {
+	case s.Overlap != nil:
 		return *s.Overlap
-	}
-	for _, f := range e.Schema.Fields() {
-		if f.Name != s.Cursor {
-			continue
-		}
-		switch f.Type.ID() {
-		case arrow.TIMESTAMP, arrow.DATE32, arrow.DATE64:
-			return defaultOverlap
-		}
+	case timed(e, s.Cursor):
+		return defaultOverlap
 	}
 	return 0
 }

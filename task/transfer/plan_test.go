@@ -101,7 +101,9 @@ func TestContradictionsAreRefused(t *testing.T) {
 		"type of nothing":       {syncline.EntitySpec{Types: map[string]string{"nr": "text"}}, nil, `no column "nr", which types names`, "id, name, at"},
 		"no such type":          {syncline.EntitySpec{Types: map[string]string{"id": "money"}}, nil, `no type "money"`, "bigint"},
 		"window without cursor": {syncline.EntitySpec{}, window, "without a cursor", "cursor"},
-		"window replace":        {syncline.EntitySpec{Cursor: "at", Write: "replace"}, window, "would remove the rest", "upsert"},
+		"incremental window":    {syncline.EntitySpec{Mode: "incremental"}, window, "without a cursor", "cursor"},
+		"window of nothing":     {syncline.EntitySpec{Cursor: "when"}, window, `"when", which is no column of times`, "timestamp"},
+		"window of numbers":     {syncline.EntitySpec{Cursor: "id"}, window, `"id", which is no column of times`, "timestamp"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

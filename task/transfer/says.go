@@ -28,6 +28,9 @@ func (t *transfer) saysPlanned() {
 	}
 	says = append(says, t.path)
 	t.note(syncline.Info, "%s", strings.Join(says, "; "))
+	if t.order.repeats {
+		t.note(syncline.Warning, "the mark of %s stays where it is: what lies behind it in this window is appended again by the next incremental run", q.Entity.Name)
+	}
 	if t.memo.Plan.Resume == source.ResumeRestart {
 		t.note(syncline.Info, "an interrupted read of %s starts from the beginning: %s", q.Entity.Name, t.memo.Plan.Why)
 	}
