@@ -356,7 +356,7 @@ func TestWindowNeedsATime(t *testing.T) {
 	p := newPlace(t)
 	p.mustLoad(t, "people", numbered(0, 3))
 	_, _, err := p.load(t, "people", numbered(0, 3), func(to *destination.Target) { to.Window, to.Cursor = &syncline.Window{}, "id" })
-	if syncline.CodeOf(err) != syncline.Unimplemented {
+	if syncline.CodeOf(err) != syncline.FailedPrecondition {
 		t.Errorf("%v", err)
 	}
 }
