@@ -70,7 +70,9 @@ func inPath(m protoreflect.MessageDescriptor, member string) bool {
 	return isRequest(m) && (member == "name" || member == "parent")
 }
 
-func isRequest(m protoreflect.MessageDescriptor) bool { return strings.HasSuffix(string(m.Name()), "Request") }
+func isRequest(m protoreflect.MessageDescriptor) bool {
+	return strings.HasSuffix(string(m.Name()), "Request")
+}
 
 func read(t *testing.T) document {
 	t.Helper()
