@@ -101,17 +101,21 @@ type EntitySpec struct {
 
 // Schedule says when a pipeline runs by itself. Exactly one of Every and Cron is set.
 type Schedule struct {
-	ID     string        `json:"id"` // stable within the pipeline
-	Mode   Mode          `json:"mode,omitempty"`
-	Every  time.Duration `json:"every,omitempty"`
-	Anchor time.Time     `json:"anchor,omitzero"` // what Every counts from; set when the schedule is made
-	Cron   string        `json:"cron,omitempty"`  // a pattern in the language of Grammar
+	ID    string        `json:"id"` // stable within the pipeline
+	Mode  Mode          `json:"mode,omitempty"`
+	Every time.Duration `json:"every,omitempty"`
+	// Anchor is what Every, and a pattern that says only an interval, count from. It is set
+	// when the schedule is made, and when its timing changes.
+	Anchor time.Time `json:"anchor,omitzero"`
+	Cron   string    `json:"cron,omitempty"` // a pattern in the language of Grammar
 	// Grammar names the language of Cron: "" is Unix cron, five fields or @daily and the like;
-	// "quartz" six or seven.
-	Grammar string    `json:"grammar,omitempty"`
-	Zone    string    `json:"zone,omitempty"` // IANA name; default UTC
-	Start   time.Time `json:"start,omitzero"` // no slot before
-	End     time.Time `json:"end,omitzero"`   // no slot after
+	// "quartz" six or seven; "appengine" words, such as "every 24 hours".
+	Grammar string `json:"grammar,omitempty"`
+	Zone    string `json:"zone,omitempty"` // IANA name; default UTC
+	// Start: no slot before. In "appengine" an interval counts from it, less its seconds, which
+	// is the first slot.
+	Start   time.Time `json:"start,omitzero"`
+	End     time.Time `json:"end,omitzero"` // no slot after
 	Misfire Misfire   `json:"misfire,omitempty"`
 	Off     bool      `json:"off,omitempty"`
 }

@@ -44,6 +44,7 @@ pipelines:
     schedules:
       - {cron: "0 3 * * *", zone: Europe/Berlin, mode: full, misfire: none}
       - {every: 1d}
+      - {cron: 1st monday of month 09:00, grammar: appengine}
     overlap: queue
     outcome: all
     max_tries: 3
@@ -87,6 +88,7 @@ func TestParseReadsEverything(t *testing.T) {
 		Schedules: []syncline.Schedule{
 			{Cron: "0 3 * * *", Zone: "Europe/Berlin", Mode: "full", Misfire: "none"},
 			{Every: 24 * time.Hour},
+			{Cron: "1st monday of month 09:00", Grammar: "appengine"},
 		},
 		Overlap: "queue", Outcome: "all", MaxTries: 3, Deadline: 90 * time.Minute, Parallel: 2, KeepRuns: 10, KeepDays: 20,
 		Labels: map[string]string{"team": "data"},

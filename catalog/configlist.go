@@ -100,7 +100,7 @@ func (r *reader) schedules(n ast.Node) []syncline.Schedule {
 	return out
 }
 
-var scheduleKeys = []string{"every", "cron", "zone", "mode", "misfire"}
+var scheduleKeys = []string{"every", "cron", "grammar", "zone", "mode", "misfire"}
 
 func (r *reader) schedule(field string, n ast.Node) syncline.Schedule {
 	var s syncline.Schedule
@@ -114,6 +114,8 @@ func (r *reader) schedule(field string, n ast.Node) syncline.Schedule {
 		switch key {
 		case "cron":
 			s.Cron = text
+		case "grammar":
+			s.Grammar = text
 		case "zone":
 			s.Zone = text
 		case "mode":

@@ -356,6 +356,43 @@ func TestSchedulesKeepTheirSlots(t *testing.T) {
 	}
 }
 
+// An interval counts from when it was made, in every grammar, and from anew when its timing
+// changes; a change of anything else leaves it alone.
+func TestAnAnchorStaysWithItsTiming(t *testing.T) {
+	t.Parallel()
+	for _, change := range []func(*syncline.Schedule){
+		func(s *syncline.Schedule) { s.Cron = "every 2 hours" },
+		func(s *syncline.Schedule) { s.End = time.Now().Add(24 * time.Hour) },
+		func(s *syncline.Schedule) { s.Cron, s.Grammar, s.Every = "", "", time.Hour },
+	} {
+		f := setup(t)
+		d := example()
+		d.Schedules = []syncline.Schedule{{ID: "s", Cron: "every 1 hours", Grammar: "appengine"}}
+		p, _ := f.put(t, "p", d)
+		first := f.schedules(t, p.ID)[0]
+		if want := first.Schedule.Anchor.Truncate(time.Minute).Add(time.Hour); first.Schedule.Anchor.IsZero() || !first.NextSlot.Equal(want) {
+			t.Fatalf("got %+v", first)
+		}
+		d.Overlap = syncline.OverlapQueue
+		f.put(t, "p", d)
+		if same := f.schedules(t, p.ID)[0]; !reflect.DeepEqual(same, first) {
+			t.Errorf("it became %+v", same)
+		}
+		change(&d.Schedules[0])
+		f.put(t, "p", d)
+		if next := f.schedules(t, p.ID)[0]; !next.Schedule.Anchor.After(first.Schedule.Anchor) {
+			t.Errorf("%+v kept its anchor", next.Schedule)
+		}
+	}
+	f := setup(t)
+	d := example()
+	d.Schedules = []syncline.Schedule{{Cron: "every 1 hours synchronized", Grammar: "appengine"}}
+	p, _ := f.put(t, "p", d)
+	if row := f.schedules(t, p.ID)[0]; !row.Schedule.Anchor.IsZero() || row.NextSlot.Minute() != 0 {
+		t.Errorf("got %+v", row)
+	}
+}
+
 func (f *fixture) schedules(t *testing.T, id string) (rows []syncline.ScheduleRow) {
 	t.Helper()
 	err := f.store.View(t.Context(), func(tx syncline.Tx) (err error) {

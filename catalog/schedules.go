@@ -28,16 +28,17 @@ func stamp(t time.Time) string {
 	return t.UTC().Format(time.RFC3339Nano)
 }
 
-// anchor gives every interval what it counts from: what it counted from before, or now.
+// anchor gives what counts from an anchor its own: the one it had, or now when it is new or
+// its timing has changed.
 func anchor(schedules, before []syncline.Schedule, now time.Time) {
 	for i := range schedules {
 		s := &schedules[i]
-		if s.Every == 0 || !s.Anchor.IsZero() {
+		if !s.Anchor.IsZero() || !schedule.Counted(*s) {
 			continue
 		}
-		s.Anchor = now
-		if was, ok := scheduleByID(before, s.ID); ok && was.Every == s.Every {
-			s.Anchor = was.Anchor
+		was, ok := scheduleByID(before, s.ID)
+		if s.Anchor = was.Anchor; !ok || timing(was) != timing(*s) {
+			s.Anchor = now
 		}
 	}
 }

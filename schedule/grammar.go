@@ -3,6 +3,8 @@ package schedule
 import (
 	"fmt"
 	"time"
+
+	"github.com/synclinehq/syncline"
 )
 
 // Grammar is a language in which due times are written.
@@ -17,6 +19,7 @@ type Grammar struct {
 var grammars = []Grammar{
 	{Name: "", Example: `"30 3 * * 1-5" is half past three on working days`, Parse: parseUnix},
 	{Name: "quartz", Example: `"0 30 3 ? * MON-FRI" is half past three on working days`, Parse: parseQuartz},
+	{Name: "appengine", Example: `"every mon,tue,wed,thu,fri 03:30" is half past three on working days, "every 15 minutes" an interval`, Parse: parseGroc},
 }
 
 // Pattern is a set of due times.
@@ -24,6 +27,16 @@ type Pattern interface {
 	// Next is the first due time after the given one, on the clocks of zone; zero when
 	// there is none.
 	Next(after time.Time, zone *time.Location) time.Time
+	// Shortest is what Shortest says of a schedule with this pattern.
+	Shortest() time.Duration
+}
+
+// unanchored is a pattern that says how far apart slots are, but not where they begin: that
+// stands in its schedule.
+type unanchored interface {
+	Pattern
+	// anchored is the pattern with what it counts from.
+	anchored(s syncline.Schedule) interval
 }
 
 // Fault says what is wrong with a pattern, and where.

@@ -13,14 +13,19 @@ type interval struct {
 	anchor int64 // microseconds since 1970
 }
 
-func newInterval(every time.Duration, anchor time.Time) (Pattern, error) {
+func newInterval(every time.Duration, anchor time.Time) (interval, error) {
 	if every < time.Second {
-		return nil, syncline.Invalid("every", "every %s is too short: the least is 1s", every)
+		return interval{}, syncline.Invalid("every", "every %s is too short: the least is 1s", every)
 	}
+	return counting(anchor, every), nil
+}
+
+// counting is the interval with a slot at the anchor; without one it counts from 1970.
+func counting(anchor time.Time, every time.Duration) interval {
 	if anchor.IsZero() {
 		anchor = time.Unix(0, 0)
 	}
-	return interval{every.Microseconds(), anchor.UnixMicro()}, nil
+	return interval{every.Microseconds(), anchor.UnixMicro()}
 }
 
 func (i interval) Next(after time.Time, _ *time.Location) time.Time {
@@ -30,3 +35,5 @@ func (i interval) Next(after time.Time, _ *time.Location) time.Time {
 	}
 	return time.UnixMicro(i.anchor + (since/i.every+1)*i.every)
 }
+
+func (i interval) Shortest() time.Duration { return time.Duration(i.every) * time.Microsecond }

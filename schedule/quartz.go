@@ -24,6 +24,8 @@ func (q *quartz) Next(after time.Time, zone *time.Location) time.Time {
 	return once(after, zone, q.next)
 }
 
+func (q *quartz) Shortest() time.Duration { return closest(timesOfDay(q.hour, q.minute, q.second)) }
+
 // next is the first clock time after the given one that the pattern names.
 func (q *quartz) next(shown time.Time) time.Time {
 	t := shown.Truncate(time.Second).Add(time.Second)

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// days is what the two day fields of a Quartz pattern say; one of them is always "?".
+// days is the days that a pattern names. Of the two day fields that Quartz has for them one
+// is always "?".
 type days interface {
 	// on reports whether t's day is one of them.
 	on(t time.Time) bool

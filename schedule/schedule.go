@@ -27,11 +27,14 @@ func Slots(s syncline.Schedule, from, to time.Time, limit int) ([]time.Time, err
 	if err != nil {
 		return nil, err
 	}
-	var slots []time.Time
-	for at := c.next(from.Add(-time.Nanosecond)); len(slots) < limit && !at.IsZero() && !at.After(to); at = c.next(at) {
+	return collect(c.next, from, to, limit), nil
+}
+
+func collect(next func(time.Time) time.Time, from, to time.Time, limit int) (slots []time.Time) {
+	for at := next(from.Add(-time.Nanosecond)); len(slots) < limit && !at.IsZero() && !at.After(to); at = next(at) {
 		slots = append(slots, at)
 	}
-	return slots, nil
+	return slots
 }
 
 // Check says what is wrong with s: an *syncline.Error with the field, and for a pattern the
@@ -72,12 +75,21 @@ func compile(s syncline.Schedule) (*compiled, error) {
 		return nil, syncline.Invalid("every", "a schedule has either every or cron, not both")
 	case s.Cron != "":
 		c.pattern, err = parse(s.Grammar, s.Cron)
+		c.anchor()
 	case s.Every == 0:
 		return nil, syncline.Invalid("every", "a schedule needs every or cron").Try("for example every: 15m")
 	default:
 		c.pattern, err = newInterval(s.Every, s.Anchor)
 	}
 	return c, err
+}
+
+// anchor tells a pattern what it counts from. That may be less than a minute before Start.
+func (c *compiled) anchor() {
+	if p, ok := c.pattern.(unanchored); ok {
+		i := p.anchored(c.Schedule)
+		c.pattern, c.Start = i, time.UnixMicro(i.anchor)
+	}
 }
 
 func (c *compiled) next(after time.Time) time.Time {

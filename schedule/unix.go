@@ -23,6 +23,8 @@ func (c *unixCron) Next(after time.Time, zone *time.Location) time.Time {
 	return once(after, zone, c.next)
 }
 
+func (c *unixCron) Shortest() time.Duration { return closest(timesOfDay(c.hour, c.minute, 1)) }
+
 // calendarCycle is after how many years dates fall on the same weekdays again; what is not
 // due within one never is.
 const calendarCycle = 400
