@@ -22,8 +22,9 @@ var arrows = map[string]string{
 	"secret":   "",
 	"client":   ".",
 
-	"auth":     ".",
-	"netguard": "",
+	"auth":      ".",
+	"netguard":  "",
+	"warehouse": ".",
 	// The server knows no dialect, only that there are some.
 	"server": ". auth dialect",
 

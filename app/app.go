@@ -290,7 +290,7 @@ func keyError(err error) error {
 func (a *App) catalogOn(store syncline.Store) *catalog.Catalog {
 	return catalog.New(catalog.Options{
 		Store: store, Registry: a.kinds, Box: a.box, Scrubber: a.scrubber, Host: a.self.Host, Env: a.env,
-		Roots: a.o.Settings.Roots, Local: ownUser,
+		Roots: a.roots(), Local: ownUser,
 	})
 }
 

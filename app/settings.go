@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/synclinehq/syncline/catalog"
@@ -13,13 +14,14 @@ import (
 
 // Settings are what a server's file says (docs/server.md).
 type Settings struct {
-	Listen       string   `yaml:"listen"`
-	TLS          TLS      `yaml:"tls"`
-	Hosts        []string `yaml:"hosts"`
-	Roots        []string `yaml:"roots"`
-	AllowPrivate *bool    `yaml:"allow_private"`
-	Elastic      Elastic  `yaml:"elastic"`
-	Google       Google   `yaml:"google"`
+	Listen       string       `yaml:"listen"`
+	TLS          TLS          `yaml:"tls"`
+	Hosts        []string     `yaml:"hosts"`
+	Roots        []string     `yaml:"roots"`
+	AllowPrivate *bool        `yaml:"allow_private"`
+	Elastic      Elastic      `yaml:"elastic"`
+	Google       Google       `yaml:"google"`
+	DataTransfer DataTransfer `yaml:"datatransfer"`
 }
 
 // TLS names the files of a certificate.
@@ -42,10 +44,16 @@ type Upstream struct {
 	CA       string `yaml:"ca"`
 }
 
-// Google is what the names of the Google dialects begin with.
+// Google is what the names of the Google dialects begin with. What is empty is for each of
+// them to choose.
 type Google struct {
 	Project  string `yaml:"project"`
 	Location string `yaml:"location"`
+}
+
+// DataTransfer is about the dialect datatransfer.
+type DataTransfer struct {
+	Destination string `yaml:"destination"`
 }
 
 // ReadSettings reads a server's file. Its references are resolved, and its paths count from
@@ -86,6 +94,28 @@ func (f *settingsFile) check(s *Settings) {
 	}
 	if s.Elastic.Upstream != nil {
 		f.upstream(s.Elastic.Upstream)
+	}
+	f.google(&s.Google)
+	if s.DataTransfer.Destination != "" {
+		if _, err := s.DataTransfer.database(); err != nil {
+			f.bad("datatransfer.destination", "%s", err)
+		}
+	}
+}
+
+// Both stand in paths between two slashes.
+var (
+	project  = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.:_]{0,98}[a-z0-9])?$`)
+	location = regexp.MustCompile(`^[a-z][-a-z0-9]{0,62}$`)
+)
+
+func (f *settingsFile) google(g *Google) {
+	g.Location = strings.ToLower(g.Location) // their case does not count
+	if g.Project != "" && !project.MatchString(g.Project) {
+		f.bad("google.project", "%q is no id of a project: use small letters, digits and hyphens", g.Project)
+	}
+	if g.Location != "" && !location.MatchString(g.Location) {
+		f.bad("google.location", "%q is no location: write one such as eu or europe-west1", g.Location)
 	}
 }
 

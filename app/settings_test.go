@@ -1,6 +1,7 @@
 package app
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,7 +38,9 @@ elastic:
     user: ${env:SEARCH_USER}
     password: "${file:`+dir+`/secret}"
     ca: ca.pem
-google: {project: p, location: eu}
+google: {project: p, location: EU}
+datatransfer:
+  destination: postgres://${env:SEARCH_USER}:${file:`+dir+`/secret}@warehouse.example:5433/dw?sslmode=require
 `)
 	if err != nil {
 		t.Fatal(err)
@@ -46,6 +49,19 @@ google: {project: p, location: eu}
 	if s.Listen != "9200" || !filepath.IsAbs(s.TLS.Cert) || s.TLS.Key != "/etc/server.key" || s.Hosts[0] != "syncline.example" || s.Roots[0] != dir ||
 		!*s.AllowPrivate || u.User != "syncline" || u.Password != "canary" || !strings.HasSuffix(u.CA, "/ca.pem") || s.Google.Project != "p" || s.Google.Location != "eu" {
 		t.Errorf("%+v %+v", s, u)
+	}
+	w, err := s.DataTransfer.Warehouse(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := w.Dataset("sales")
+	var database struct {
+		Host, User, Password, Database, Schema, SSLMode string
+		Port                                            int
+	}
+	if err != nil || json.Unmarshal(e.Settings, &database) != nil || e.Kind != "postgres" || database.Host != "warehouse.example" || database.Port != 5433 ||
+		database.User != "syncline" || database.Password != "canary" || database.Database != "dw" || database.Schema != "sales" || database.SSLMode != "require" {
+		t.Errorf("%+v, %v", database, err)
 	}
 	for _, empty := range []string{"", "# nothing\n"} {
 		if s, err := settingsOf(t, empty); err != nil || s.Listen != "" || s.AllowPrivate != nil {
@@ -77,6 +93,19 @@ func TestSettingsSayWhere(t *testing.T) {
 		"elastic:\n  upstream:\n    url: http://u:canary@x":                              `server.yaml:3:10: url holds a user`,
 		"elastic:\n  upstream:\n    url: http://x\n    password: canary":                 `server.yaml:3:5: upstream needs both user and password`,
 		"elastic:\n  upstream:\n    url: http://x\n    api_key: ${env:NOT_SET_ANYWHERE}": `server.yaml:4:14: api_key the environment variable NOT_SET_ANYWHERE is not set`,
+		"google: {project: a/b}":                                                         `server.yaml:1:19: "a/b" is no id of a project`,
+		"google: {project: Big}":                                                         `server.yaml:1:19: "Big" is no id of a project`,
+		"google:\n  location: '-'":                                                       `server.yaml:2:13: "-" is no location`,
+		"google: {projekt: x}":                                                           `server.yaml:1:10: unknown key "projekt" of google: did you mean "project"?`,
+		"datatransfer: {destination: out.db}":                                            `server.yaml:1:29: a destination sqlite has no schemas`,
+		"datatransfer: {destination: x://canary}":                                        `server.yaml:1:29: no destination speaks x://`,
+		"datatransfer:\n  destination: postgres://u:canary@h/db?schema=s":                `server.yaml:2:16: the destination names a schema`,
+		"datatransfer:\n  destination: postgres://u:canary@h/db?schem=s":                 `server.yaml:2:16: `,
+		"datatransfer:\n  destination: postgres:///db?host=/run/canary":                  `server.yaml:2:16: the destination is a socket`,
+		"datatransfer:\n  destination: postgres://u:${env:NOT_SET_ANYWHERE}@h/db":        `server.yaml:2:16: the destination the environment variable NOT_SET_ANYWHERE is not set`,
+		"datatransfer:\n  destination: postgres://u:$${env:canary}@h/db":                 `server.yaml:2:16: the destination has a value with the characters ${`,
+		"datatransfer:\n  destination: postgres://u:canary#x@h/db":                       `server.yaml:2:16: `,
+		"datatransfer: {destnation: x}":                                                  `server.yaml:1:16: unknown key "destnation" of datatransfer: did you mean "destination"?`,
 		"elastic:\n  upstrem:\n    url: http://u:canary@x":                               `server.yaml:2:3: unknown key "upstrem" of elastic: did you mean "upstream"?`,
 	} {
 		_, err := settingsOf(t, text)

@@ -3,9 +3,7 @@ package server_test
 import (
 	"bytes"
 	"compress/gzip"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -29,25 +27,29 @@ func zipped(t testing.TB, text []byte) string {
 }
 
 func TestPackedBodies(t *testing.T) {
-	f := setup(t).serve(server.Listen{Address: "0"})
-	c := f.key(auth.Editor)
-	packed := header("Content-Encoding", "gzip")
-	f.says(f.request("POST", "/x", zipped(t, []byte("hello")), c, packed), 200, `"bytes":5`)
-	f.says(f.request("POST", "/x", "hello", c), 200, `"bytes":5`)
-	f.says(f.request("POST", "/x", "", c, packed), 200, `"bytes":0`)
-	f.says(f.request("POST", "/x", "this is not packed at all", c, packed), 400, "gzip")
-	f.says(f.request("POST", "/x", zipped(t, []byte("hello"))[:20], c, packed), 400)
-	f.says(f.request("POST", "/x", "hello", c, header("Content-Encoding", "br")), 400, "br", "gzip")
-	// 64 MiB of one letter are 64 kB packed.
-	f.says(f.request("POST", "/x", zipped(t, bytes.Repeat([]byte("x"), 64<<20)), c, packed), 400, "too large")
+	spoken(t, func(t *testing.T, f *fixture) {
+		f.serve(server.Listen{Address: "0"})
+		c := f.key(auth.Editor)
+		packed := header("Content-Encoding", "gzip")
+		f.says(f.request("POST", "/x", zipped(t, []byte("hello")), c, packed), 200, `"bytes":5`)
+		f.says(f.request("POST", "/x", "hello", c), 200, `"bytes":5`)
+		f.says(f.request("POST", "/x", "", c, packed), 200, `"bytes":0`)
+		f.says(f.request("POST", "/x", "this is not packed at all", c, packed), 400, "gzip")
+		f.says(f.request("POST", "/x", zipped(t, []byte("hello"))[:20], c, packed), 400)
+		f.says(f.request("POST", "/x", "hello", c, header("Content-Encoding", "br")), 400, "br", "gzip")
+		// 64 MiB of one letter are 64 kB packed.
+		f.says(f.request("POST", "/x", zipped(t, bytes.Repeat([]byte("x"), 64<<20)), c, packed), 400, "too large")
+	})
 }
 
 func TestBodiesAreBounded(t *testing.T) {
-	f := setup(t).serve(server.Listen{Address: "0"})
-	c := f.key(auth.Editor)
-	req := f.request("POST", "/x", "", c)
-	req.Body, req.ContentLength = io.NopCloser(io.LimitReader(endless{}, 110<<20)), -1
-	f.says(req, 400, "too large")
+	spoken(t, func(t *testing.T, f *fixture) {
+		f.serve(server.Listen{Address: "0"})
+		c := f.key(auth.Editor)
+		req := f.request("POST", "/x", "", c)
+		req.Body, req.ContentLength = io.NopCloser(io.LimitReader(endless{}, 110<<20)), -1
+		f.says(req, 400, "too large")
+	})
 }
 
 type endless struct{}
@@ -63,36 +65,44 @@ func TestHeadersAreBounded(t *testing.T) {
 	}
 }
 
-// An answer may take longer than the time for reading a request, once that was read.
+// An answer may take longer than the time for reading a request, once that was read, and
+// longer than the time that a piece of it has.
 func TestLongAnswers(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes half a minute")
+		t.Skip("takes a minute")
 	}
 	t.Parallel()
-	f := setup(t)
-	f.back.handle = func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		select {
-		case <-time.After(32 * time.Second):
-			_, _ = io.WriteString(w, "done")
-		case <-r.Context().Done():
-			_, _ = io.WriteString(w, "given up")
+	spoken(t, func(t *testing.T, f *fixture) {
+		t.Parallel()
+		f.back.handle = func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			if r.Method == http.MethodPut {
+				_ = http.NewResponseController(w).Flush()
+			}
+			select {
+			case <-time.After(62 * time.Second):
+				_, _ = io.WriteString(w, "done")
+			case <-r.Context().Done():
+				_, _ = io.WriteString(w, "given up")
+			}
 		}
-	}
-	f.serve(server.Listen{Address: "0"})
-	c := f.key(auth.Viewer)
-	answers := make(chan string, 2)
-	for _, body := range []string{"", "x"} {
-		go func() {
-			_, text := f.do(f.request("POST", "/x", body, c))
-			answers <- text
-		}()
-	}
-	for range 2 {
-		if text := <-answers; text != "done" {
-			t.Errorf("got %q", text)
+		f.serve(server.Listen{Address: "0"})
+		c := f.key(auth.Viewer)
+		answers := make(chan string, 4)
+		for _, body := range []string{"", "x"} {
+			for _, method := range []string{"POST", "PUT"} {
+				go func() {
+					_, text := f.do(f.request(method, "/x", body, c))
+					answers <- text
+				}()
+			}
 		}
-	}
+		for range 4 {
+			if text := <-answers; text != "done" {
+				t.Errorf("got %q", text)
+			}
+		}
+	})
 }
 
 // A body that comes steadily may take longer than a request's time; one that dribbles not.
@@ -101,40 +111,47 @@ func TestSlowBodies(t *testing.T) {
 		t.Skip("takes half a minute")
 	}
 	t.Parallel()
-	f := setup(t).serve(server.Listen{Address: "0"})
-	c := f.key(auth.Editor)
-	ends := make(chan string, 2)
-	for name, piece := range map[string]int{"steady": 32 << 10, "dribble": 16} {
-		go func() { ends <- name + ": " + f.trickle(c, piece, 36*time.Second) }()
-	}
-	for range 2 {
-		switch end := <-ends; end {
-		case "steady: 200", "dribble: cut":
-		default:
-			t.Error(end)
+	spoken(t, func(t *testing.T, f *fixture) {
+		t.Parallel()
+		f.serve(server.Listen{Address: "0"})
+		c := f.key(auth.Editor)
+		ends := make(chan string, 2)
+		for name, rate := range map[string]int{"steady": 32 << 10, "dribble": 16} {
+			go func() { ends <- name + ": " + f.trickle(c, rate, 36) }()
 		}
-	}
+		for range 2 {
+			switch end := <-ends; end {
+			case "steady: 200", "dribble: cut":
+			default:
+				t.Error(end)
+			}
+		}
+	})
 }
 
-// trickle sends a piece every second and says how that ended.
-func (f *fixture) trickle(c auth.Credential, piece int, lasts time.Duration) string {
-	conn, err := net.Dial("tcp", f.addr)
+// trickle sends so many bytes a second, for so many seconds, and says how that ended.
+func (f *fixture) trickle(c auth.Credential, rate, seconds int) string {
+	req := f.request("POST", "/x", "", c)
+	req.Body, req.ContentLength = io.NopCloser(&dripping{left: seconds * rate, rate: rate}), int64(seconds*rate)
+	resp, err := f.client.Do(req)
 	if err != nil {
-		return err.Error()
+		return "cut"
 	}
-	defer func() { _ = conn.Close() }()
-	n := int(lasts / time.Second)
-	fmt.Fprintf(conn, "POST /x HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n", c.Bearer(), n*piece)
-	for range n {
-		if _, err := conn.Write(make([]byte, piece)); err != nil {
-			return "cut"
-		}
-		time.Sleep(time.Second)
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return "cut"
 	}
-	_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
-	text, _ := io.ReadAll(io.LimitReader(conn, 12))
-	if got, ok := strings.CutPrefix(string(text), "HTTP/1.1 "); ok && got == "200" {
-		return got
+	return "200"
+}
+
+type dripping struct{ left, rate int }
+
+func (d *dripping) Read(b []byte) (int, error) {
+	if d.left == 0 {
+		return 0, io.EOF
 	}
-	return "cut"
+	n := min(len(b), d.left, d.rate)
+	d.left -= n
+	time.Sleep(time.Duration(n) * time.Second / time.Duration(d.rate))
+	return n, nil
 }
