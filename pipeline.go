@@ -132,9 +132,12 @@ type Definition struct {
 	Outcome     Outcome       `json:"outcome,omitempty"`
 	MaxTries    int           `json:"max_tries,omitempty"` // deaths and retryable failures without progress; default 5
 	Deadline    time.Duration `json:"deadline,omitempty"`  // of one run, from its first claim; 0: none
-	Parallel    int           `json:"parallel,omitempty"`  // entities, and parts of all of them, side by side; default 4
-	KeepRuns    int           `json:"keep_runs,omitempty"` // final runs kept; 0: no limit by number
-	KeepDays    int           `json:"keep_days,omitempty"` // 0: no limit by age
+	// UpdateWithin, of runs that outside workers do: how long nothing may be heard of one, be
+	// it running or waiting for its worker; 0: as the worker's protocol has it.
+	UpdateWithin time.Duration `json:"update_within,omitempty"`
+	Parallel     int           `json:"parallel,omitempty"`  // entities, and parts of all of them, side by side; default 4
+	KeepRuns     int           `json:"keep_runs,omitempty"` // final runs kept; 0: no limit by number
+	KeepDays     int           `json:"keep_days,omitempty"` // 0: no limit by age
 	// Host pins runs to one machine because an endpoint is local to it; "": any.
 	Host string `json:"host,omitempty"`
 	// Confined is of what was defined over the network, by somebody who is not the user of

@@ -2,6 +2,7 @@ package syncline
 
 import (
 	"encoding/json"
+	"strconv"
 	"time"
 )
 
@@ -62,6 +63,9 @@ type Facts struct {
 	FailedTasks   int       `json:"failed_tasks,omitempty"`
 	Fenced        int64     `json:"fenced,omitempty"`    // stale calls and writes refused
 	Tokenless     bool      `json:"tokenless,omitempty"` // claimed over a wire without tokens: never handed out twice
+	// FinishAskedAt: the outside source of the run has said that it is done. Nothing more is
+	// heard of it, and the run ends with the last of its children.
+	FinishAskedAt time.Time `json:"finish_asked_at,omitzero"`
 	// Confirmed lists the waits a person has confirmed: "mass_delete".
 	Confirmed []Wait `json:"confirmed,omitempty"`
 }
@@ -80,6 +84,19 @@ func (f Facts) Confirms(w Wait) bool {
 type Parent struct {
 	Run  string `json:"run"`
 	Task string `json:"task,omitempty"`
+	// Iteration counts the children of one task, from 0. They run one after another.
+	Iteration int `json:"iteration,omitempty"`
+	// Beside is how many children of the run may be at work when this one begins, itself
+	// counted; 0: any number.
+	Beside int `json:"beside,omitempty"`
+}
+
+// Name is what the child is called among its parent's tasks.
+func (p Parent) Name() string {
+	if p.Iteration == 0 {
+		return p.Task
+	}
+	return p.Task + " #" + strconv.Itoa(p.Iteration+1)
 }
 
 // Window is the stretch of a time cursor that a backfill means: [From, To).
@@ -125,6 +142,11 @@ type Run struct {
 	StateAt   time.Time `json:"state_at"`   // moves when state, overrun, cancel or retry-wait changes
 	UpdatedAt time.Time `json:"updated_at"` // moves on any change but a beat
 	Deadline  time.Time `json:"deadline,omitzero"`
+	// UpdateWithin is how long the outside source of the run may say nothing of it; 0: any
+	// time. UpdateBy is when it must have said something, while the run waits for it: of a
+	// running one the lease says so.
+	UpdateWithin time.Duration `json:"update_within,omitempty"`
+	UpdateBy     time.Time     `json:"update_by,omitzero"`
 
 	Worker   string            `json:"worker,omitempty"` // last holder
 	Attempts []Attempt         `json:"attempts,omitempty"`
@@ -145,6 +167,15 @@ type Run struct {
 // Waits reports whether the run is to be claimed when its turn comes.
 func (r *Run) Waits() bool {
 	return r.State == StatePending || r.State == StateSuspended && r.Wait == WaitShutdown
+}
+
+// Stream names what this run and its successors write of an entity: one at a time, each
+// with a larger token.
+func (r *Run) Stream(entity string) string {
+	if r.Parent == nil || r.Parent.Task == "" {
+		return r.PipelineID + "/" + entity
+	}
+	return r.PipelineID + "/" + r.Parent.Task + "/" + entity
 }
 
 // Attempt is one try of a run: from a claim to whatever ended it.

@@ -128,6 +128,7 @@ type RunFilter struct {
 	Offset       int  // page: passing over that many
 	Limit        int  // 0: 100; at most 1,000
 	UnfinishedIn bool // only runs that have not ended
+	Roots        bool // only runs that are nobody's child
 }
 
 // ClaimFilter selects claimable runs: heads of their lanes, owned by the engine, that
@@ -168,6 +169,11 @@ type PipelineTx interface {
 	// revision when there is none with p.Revision yet. It sets Version.
 	PutPipeline(p *Pipeline) error
 	Revision(pipelineID string, revision int64) (*Definition, error)
+	// PutRevision stores a definition that is of the pipeline but never its own, for one of
+	// its runs, under a number below 0 that no other has. The caller has locked the pipeline.
+	PutRevision(pipelineID string, d *Definition) (revision int64, err error)
+	// DeleteRevision removes such a one, if it is there.
+	DeleteRevision(pipelineID string, revision int64) error
 	// DeletePipeline removes the pipeline, its revisions, names, schedules and slots.
 	// Its runs stay until retention takes them.
 	DeletePipeline(id string) error
@@ -209,10 +215,14 @@ type RunTx interface {
 	LaneWaiting(lane string, before *Run) (int, error)
 	// Claimable selects and locks runs, passing over those others have locked.
 	Claimable(f ClaimFilter) ([]*Run, error)
-	// Alarmed selects and locks unfinished runs whose Deadline or CancelBy is past now.
+	// Orphans are the ids of unfinished runs, but for those asked to cancel, whose parent has
+	// ended, was asked to cancel, or is gone.
+	Orphans(limit int) ([]string, error)
+	// Alarmed selects and locks unfinished runs whose Deadline, CancelBy or UpdateBy is past now.
 	Alarmed(now time.Time, limit int) ([]*Run, error)
 	// Prunable selects ids of a pipeline's final runs that ended before cutoff (zero:
 	// no limit by age) or are not among its newest keep final runs (0: no limit by number).
+	// Children do not count, and are never among them: they go with their parents.
 	Prunable(pipelineID string, keep int, cutoff time.Time, limit int) ([]string, error)
 }
 

@@ -7,9 +7,17 @@ import (
 )
 
 // Cancel ends a run that nobody holds at once, and asks the holder of a running one to
-// stop: it hears within a beat, and has a minute. Canceling a canceled run is no error.
+// stop: it hears within a beat, and has a minute. The run's children are canceled with it.
+// Canceling a canceled run is no error.
 func (l *Ledger) Cancel(ctx context.Context, id, reason string) (syncline.Run, error) {
-	return l.ask(ctx, id, evRequestCancel, nil, reason)
+	r, err := l.ask(ctx, id, evRequestCancel, nil, reason)
+	if err != nil {
+		return r, err
+	}
+	if _, err := l.reap(ctx); err != nil {
+		l.log.Warn("the children of a canceled run are left to the next scan", "run", id, "error", err)
+	}
+	return r, nil
 }
 
 // Hold makes a run wait for a person. The holder of a running one stops at its next beat

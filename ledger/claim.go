@@ -33,7 +33,7 @@ func (l *Ledger) Claim(ctx context.Context, w syncline.Worker, n int) (grants []
 			}
 			grants = append(grants, g)
 		}
-		return nil
+		return begun(tx, grants)
 	})
 	return grants, err
 }

@@ -101,7 +101,7 @@ func (l *Ledger) tally(tx syncline.Tx, r *syncline.Run, m *move) (syncline.Tally
 }
 
 func counted(r *syncline.Run, m *move, had syncline.Tally) {
-	m.tally, r.Facts.Rejects = &had, had.Rejects
+	m.tally, r.Facts.Rejects = &had, had.Rejects+childRejects(had.Tasks)
 	m.read, m.ownRead = syncline.Totals(had.Tasks).Read, attempted(had.Tasks)
 	if n := len(r.Attempts); n > 0 {
 		m.moved = m.read > r.Attempts[n-1].ReadBase

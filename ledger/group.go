@@ -150,7 +150,8 @@ func (l *Ledger) endAll(tx syncline.Tx, batch []*ending, answers []ended) error 
 	}
 	runs = slices.DeleteFunc(runs, func(r *syncline.Run) bool {
 		projected := len(r.Ext) > 0 // which may lock pipelines, in whatever order
-		return projected || !holdsNow(r, batch[place[r.ID]].hold)
+		child := r.Parent != nil    // which locks its parent
+		return projected || child || !holdsNow(r, batch[place[r.ID]].hold)
 	})
 	before := make([]syncline.Run, len(runs))
 	tallies, err := tx.Tally(runs...)

@@ -171,7 +171,10 @@ func (l *Ledger) write(tx syncline.Tx, before syncline.Run, after *syncline.Run,
 	if err := tx.PutRun(after); err != nil {
 		return err
 	}
-	return l.project(tx, before, *after)
+	if err := l.project(tx, before, *after); err != nil {
+		return err
+	}
+	return l.relay(tx, before, *after, m)
 }
 
 // settle brings leases and the lane's head in line with the new state.

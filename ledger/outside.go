@@ -15,9 +15,11 @@ import (
 // is, the door has found out; what becomes of the run is decided here. Such a run is never
 // handed out twice: whoever comes back late meets one that has ended.
 type Outside struct {
-	By      string        // the caller's key: a run that one key holds is no other's to report on
-	Worker  string        // claim: who, for people
-	Silence time.Duration // how long the worker may be silent from now on
+	By     string // the caller's key: a run that one key holds is no other's to report on
+	Worker string // claim: who, for people
+	// Silence is how long the worker may be silent from now on; 0: as long as the run's
+	// UpdateWithin says, or any time.
+	Silence time.Duration
 	// Counts change the run's so far, which are absolute; nil: as before.
 	Counts func(c *syncline.Counts)
 	// Edit may change r.Ext of its dialect and nothing else; it may be called again. now is
@@ -65,6 +67,10 @@ func (l *Ledger) ClaimOutside(ctx context.Context, id string, o Outside) (out sy
 // claimAgain accepts the repetition of a claim; every other claim of a running run is
 // refused.
 func claimAgain(tx syncline.Tx, r *syncline.Run, o Outside) error {
+	if finishAsked(*r) {
+		_, err := refuse(*r, move{event: evClaim})
+		return err
+	}
 	now, err := tx.Now()
 	if err != nil {
 		return err
@@ -100,7 +106,7 @@ func (l *Ledger) claimOutside(tx syncline.Tx, r *syncline.Run, o Outside) (syncl
 	if err := edit(&next, o, now); err != nil {
 		return before, err
 	}
-	lease := syncline.Lease{Run: r.ID, Token: next.Token, Worker: o.Worker, Session: o.By, SeenAt: now, ExpiresAt: now.Add(o.Silence)}
+	lease := syncline.Lease{Run: r.ID, Token: next.Token, Worker: o.Worker, Session: o.By, SeenAt: now, ExpiresAt: silentUntil(r, o, now)}
 	if err := tx.PutLease(lease); err != nil {
 		return before, err
 	}
@@ -170,7 +176,7 @@ func (l *Ledger) NoteOutside(ctx context.Context, id string, o Outside) (out syn
 			return err
 		}
 		counted, err := count(tx, &next, o.Counts)
-		if err != nil || !counted && maps.EqualFunc(r.Ext, next.Ext, slices.Equal[json.RawMessage]) {
+		if err != nil || !counted && next.UpdateBy.Equal(r.UpdateBy) && maps.EqualFunc(r.Ext, next.Ext, slices.Equal[json.RawMessage]) {
 			return err
 		}
 		out = next
@@ -191,8 +197,15 @@ func heard(tx syncline.Tx, r *syncline.Run, o Outside, now time.Time) error {
 	if lease.Session != o.By {
 		return syncline.Errorf(syncline.PermissionDenied, "run %s is held by %s under another key", r.ID, r.Worker).Because(ReasonHeld)
 	}
-	lease.SeenAt, lease.ExpiresAt = now, now.Add(o.Silence)
+	lease.SeenAt, lease.ExpiresAt = now, silentUntil(r, o, now)
 	return tx.PutLease(*lease)
+}
+
+// anyTime is for ever, for a lease.
+const anyTime = 100 * 365 * 24 * time.Hour
+
+func silentUntil(r *syncline.Run, o Outside, now time.Time) time.Time {
+	return now.Add(cmp.Or(o.Silence, r.UpdateWithin, anyTime))
 }
 
 // HearOutside counts a call that changes nothing as a sign of life of the worker that
@@ -237,7 +250,7 @@ func (l *Ledger) quiet(ctx context.Context, id, by string) (due bool, err error)
 // EndOutside ends a run as its outside worker says: succeeded, failed with e, canceled, or
 // suspended, to be claimed again. It is FailedPrecondition when nobody has claimed it. A
 // run that has ended stays as it is: that is answered with it and no error, and counted as
-// fenced.
+// fenced. While children of it live, it can only fail; they are canceled.
 func (l *Ledger) EndOutside(ctx context.Context, id string, o Outside, to syncline.State, e *syncline.Error) (out syncline.Run, err error) {
 	err = l.update(ctx, func(tx syncline.Tx) error {
 		r, err := tx.RunInLane(id)
@@ -290,7 +303,11 @@ func (l *Ledger) endOutside(tx syncline.Tx, r *syncline.Run, o Outside, to syncl
 		return before, err
 	}
 	m := move{event: end.event, now: now, issue: now.UnixMicro(), token: next.Token, wait: syncline.WaitExternal, err: e}
-	if _, err := l.tally(tx, &next, &m); err != nil {
+	had, err := l.tally(tx, &next, &m)
+	if err == nil && to != syncline.StateFailed {
+		err = childless(r, had.Tasks)
+	}
+	if err != nil {
 		return before, err
 	}
 	if next, err = transition(next, m); err != nil {
@@ -357,23 +374,6 @@ func edit(r *syncline.Run, o Outside, now time.Time) error {
 		return nil
 	}
 	return o.Edit(r, now)
-}
-
-// Delete removes a run with all that hangs on it, in whatever state: one that has not
-// ended is canceled first, over the head of a worker that is at it.
-func (l *Ledger) Delete(ctx context.Context, id string) error {
-	return l.update(ctx, func(tx syncline.Tx) error {
-		r, err := tx.RunInLane(id)
-		if err != nil {
-			return err
-		}
-		if !r.State.Final() {
-			if err := l.cancelNow(tx, *r, "deleted"); err != nil {
-				return err
-			}
-		}
-		return tx.DeleteRun(id)
-	})
 }
 
 // End cancels a run at once, over the head of a worker that is at it. One that has ended

@@ -27,6 +27,7 @@ func (l *Ledger) Prune(ctx context.Context, p *syncline.Pipeline) (n int, err er
 
 func (l *Ledger) pruneSome(ctx context.Context, id string, d syncline.Definition) (n int, err error) {
 	err = l.update(ctx, func(tx syncline.Tx) error {
+		n = 0
 		now, err := tx.Now()
 		if err != nil {
 			return err
@@ -36,10 +37,13 @@ func (l *Ledger) pruneSome(ctx context.Context, id string, d syncline.Definition
 			cutoff = now.AddDate(0, 0, -d.KeepDays)
 		}
 		ids, err := tx.Prunable(id, d.KeepRuns, cutoff, pruneBatch)
-		n = len(ids)
 		for _, id := range ids {
-			if err := tx.DeleteRun(id); err != nil {
+			gone, err := pruned(tx, id)
+			if err != nil {
 				return err
+			}
+			if gone {
+				n++
 			}
 		}
 		return err

@@ -33,9 +33,9 @@ func (c *scanClock) ready(now, server time.Time, ttl time.Duration) bool {
 }
 
 // Scan does what every server does once a second: it takes runs from holders whose lease
-// has ended or whose process is known to be gone, ends runs whose deadline has passed,
-// and cancels over the head of a worker that does not answer. It returns how many runs
-// it changed.
+// has ended or whose process is known to be gone, ends runs whose deadline has passed or
+// whose source is silent, cancels over the head of a worker that does not answer, and
+// cancels children whose parents have ended. It returns how many runs it changed.
 func (l *Ledger) Scan(ctx context.Context) (changed int, err error) {
 	n, err := l.releaseDead(ctx)
 	if err != nil {
@@ -46,7 +46,11 @@ func (l *Ledger) Scan(ctx context.Context) (changed int, err error) {
 		return changed + n, err
 	}
 	changed += n
-	n, err = l.alarms(ctx)
+	if n, err = l.alarms(ctx); err != nil {
+		return changed + n, err
+	}
+	changed += n
+	n, err = l.reap(ctx)
 	return changed + n, err
 }
 
@@ -168,12 +172,10 @@ func (l *Ledger) alarm(ctx context.Context, id string) error {
 			_, err := l.tally(tx, r, m)
 			return err
 		}
-		if r.Deadline.IsZero() || m.now.Before(r.Deadline) {
+		m.event = evRunDeadline
+		if m.err = late(*r, m.now); m.err == nil {
 			return errStillHeld
 		}
-		m.event = evRunDeadline
-		m.err = syncline.Errorf(syncline.DeadlineExceeded, "the run did not end by its deadline %s", r.Deadline.UTC().Format(time.RFC3339)).
-			Of(syncline.ClassInternal).Because("run_deadline").Try("raise the pipeline's deadline, or go on with what is there: syncline runs resume %s", r.ID)
 		_, err := l.tally(tx, r, m)
 		return err
 	})
@@ -181,4 +183,17 @@ func (l *Ledger) alarm(ctx context.Context, id string) error {
 		return nil
 	}
 	return err
+}
+
+// late says which of a run's times is past; nil: none.
+func late(r syncline.Run, now time.Time) *syncline.Error {
+	past := func(t time.Time) bool { return !t.IsZero() && !now.Before(t) }
+	switch {
+	case past(r.UpdateBy):
+		return unheard(r)
+	case past(r.Deadline):
+		return syncline.Errorf(syncline.DeadlineExceeded, "the run did not end by its deadline %s", r.Deadline.UTC().Format(time.RFC3339)).
+			Of(syncline.ClassInternal).Because("run_deadline").Try("raise the pipeline's deadline, or go on with what is there: syncline runs resume %s", r.ID)
+	}
+	return nil
 }

@@ -209,6 +209,7 @@ func (l *Ledger) draft(p *syncline.Pipeline, o Order) syncline.Run {
 		Owner: cmp.Or(p.Definition.Owner, syncline.OwnerEngine), Kind: "sync", Lane: lane(p, o.Mode, id), Priority: 100, Host: p.Definition.Host,
 		DedupeKey: o.DedupeKey, State: syncline.StatePending, Max: cmp.Or(p.Definition.MaxTries, 5),
 		Due: o.Due, DataTime: o.DataTime, Window: o.Window, Labels: o.Labels, Ext: l.drawers(p, o),
+		UpdateWithin: p.Definition.UpdateWithin,
 	}
 }
 
@@ -261,6 +262,9 @@ func (l *Ledger) insert(tx syncline.Tx, r *syncline.Run, kind string) error {
 		r.Due = now
 	}
 	r.NotBefore = r.Due
+	if awaited(*r) {
+		r.UpdateBy = unheardUntil(*r, now)
+	}
 	if r.State.Final() {
 		r.EndedAt = now
 	}

@@ -20,6 +20,8 @@ const (
 	evYield         event = "yield"          // †
 	evSuspend       event = "suspend"        // †
 	evNote          event = "note"
+	evChild         event = "child"
+	evFinish        event = "finish"
 	evHelp          event = "help"
 	evRelease       event = "release"
 	evForceCancel   event = "force_cancel"
@@ -61,6 +63,7 @@ type move struct {
 	deadline time.Duration // claim: of the whole run, 0 none
 	wait     syncline.Wait // suspend: for what
 	outside  bool          // claim: by a worker without a token
+	last     bool          // the end of a run whose source is done and whose children have ended
 	confirm  []syncline.Wait
 	tally    *syncline.Tally // what was read of the run in this transaction; transition does not look
 	err      *syncline.Error
@@ -92,13 +95,13 @@ func transition(r syncline.Run, m move) (syncline.Run, error) {
 	if next.State != before.State || next.Wait != before.Wait || !next.Facts.CancelAskedAt.Equal(before.Facts.CancelAskedAt) {
 		next.StateAt = m.now
 	}
-	next.UpdatedAt = m.now
+	next.UpdatedAt, next.UpdateBy = m.now, updateBy(before, next, m)
 	return next, nil
 }
 
 func decide(r syncline.Run, m move) (syncline.Run, error) {
 	if m.event == evNote {
-		return note(r)
+		return note(r, m)
 	}
 	switch r.State {
 	case syncline.StatePending:
@@ -111,9 +114,13 @@ func decide(r syncline.Run, m move) (syncline.Run, error) {
 	return final(r, m)
 }
 
-// note is accepted in every state, but only where an outside worker reports.
-func note(r syncline.Run) (syncline.Run, error) {
-	if r.Owner != syncline.OwnerExternal {
+// note is accepted in every state, but only where an outside worker reports, and until it
+// has said that it is done.
+func note(r syncline.Run, m move) (syncline.Run, error) {
+	switch {
+	case finishAsked(r):
+		return refuse(r, m)
+	case r.Owner != syncline.OwnerExternal:
 		return r, syncline.Errorf(syncline.InvalidArgument, "run %s is executed by Syncline itself: its counts are not for others to set", r.ID)
 	}
 	return r, nil
@@ -180,6 +187,9 @@ func suspended(r syncline.Run, m move) (syncline.Run, error) {
 }
 
 func running(r syncline.Run, m move) (syncline.Run, error) {
+	if finishAsked(r) && m.event.needsToken() && !m.last {
+		return refuse(r, m)
+	}
 	switch m.event {
 	case evReport:
 		return r, nil
@@ -202,6 +212,15 @@ func running(r syncline.Run, m move) (syncline.Run, error) {
 		if !canceling(r) && r.Facts.HoldAskedAt.IsZero() {
 			return help(r, m), nil
 		}
+	case evChild:
+		if r.Owner == syncline.OwnerExternal && !finishAsked(r) && !canceling(r) {
+			return r, nil
+		}
+	case evFinish:
+		if r.Owner == syncline.OwnerExternal && !finishAsked(r) {
+			r.Facts.FinishAskedAt = m.now
+			return r, nil
+		}
 	case evRelease:
 		return release(r, m), nil
 	case evForceCancel:
@@ -211,9 +230,12 @@ func running(r syncline.Run, m move) (syncline.Run, error) {
 	case evRunDeadline:
 		return expire(r, m), nil
 	case evRequestCancel:
+		if finishAsked(r) { // nobody is left who could answer
+			return cancel(fence(r, m), m), nil
+		}
 		return askCancel(r, m), nil
 	case evRequestHold:
-		if !canceling(r) {
+		if !canceling(r) && !finishAsked(r) {
 			r.Facts.HoldAskedAt = m.now
 			return r, nil
 		}
@@ -288,6 +310,42 @@ func askCancel(r syncline.Run, m move) syncline.Run {
 
 func canceling(r syncline.Run) bool { return !r.Facts.CancelAskedAt.IsZero() }
 
+// finishAsked: the outside source of a run has said that it is done.
+func finishAsked(r syncline.Run) bool { return !r.Facts.FinishAskedAt.IsZero() }
+
+// updateBy is when the source of a run must have said something. Its clock starts anew with
+// all that it says, and when the run begins to wait for it.
+func updateBy(before, r syncline.Run, m move) time.Time {
+	switch {
+	case !awaited(r):
+		return time.Time{}
+	case m.event == evNote || !awaited(before):
+		return unheardUntil(r, m.now)
+	}
+	return r.UpdateBy
+}
+
+// awaited: a run waits for its outside source, and not for ever.
+func awaited(r syncline.Run) bool {
+	waits := r.State == syncline.StatePending || r.State == syncline.StateSuspended && r.Wait == syncline.WaitExternal
+	return waits && r.Owner == syncline.OwnerExternal && r.UpdateWithin > 0
+}
+
+// unheardUntil is how long the source of a waiting run may be silent; one that is not due
+// yet it need not know of.
+func unheardUntil(r syncline.Run, now time.Time) time.Time {
+	if r.NotBefore.After(now) {
+		now = r.NotBefore
+	}
+	return now.Add(r.UpdateWithin)
+}
+
+// unheard is the error of a run whose source has said nothing for too long.
+func unheard(r syncline.Run) *syncline.Error {
+	return syncline.Errorf(syncline.DeadlineExceeded, "nothing was heard of run %s from its source for %s", r.ID, r.UpdateWithin).
+		Of(syncline.ClassSource).Because("update_deadline").Try("see that the source's worker runs, and start a new run")
+}
+
 // again sends a run back to be claimed at once.
 func again(r syncline.Run, m move) syncline.Run {
 	r.State, r.Wait, r.NotBefore, r.Error = syncline.StatePending, "", m.now, nil
@@ -326,9 +384,7 @@ func handBack(r syncline.Run, m move, wait syncline.Wait, cause string) syncline
 // release takes a run from a holder whose lease has ended.
 func release(r syncline.Run, m move) syncline.Run {
 	r = fence(r, m)
-	lost := syncline.Errorf(syncline.Unavailable, "worker %s gave no sign of life since %s", r.Worker, m.seenAt.UTC().Format(time.RFC3339)).
-		Of(syncline.ClassInternal).Because("lease_lost").Again()
-	m.err = lost
+	m.err = lost(r, m)
 	switch {
 	case canceling(r):
 		return end(r, m, syncline.StateCanceled)
@@ -340,6 +396,14 @@ func release(r syncline.Run, m move) syncline.Run {
 	r = closeAttempt(r, m, "lease_lost")
 	r.State, r.NotBefore = syncline.StatePending, m.now
 	return r
+}
+
+func lost(r syncline.Run, m move) *syncline.Error {
+	if r.UpdateWithin > 0 && r.Facts.Tokenless {
+		return unheard(r)
+	}
+	return syncline.Errorf(syncline.Unavailable, "worker %s gave no sign of life since %s", r.Worker, m.seenAt.UTC().Format(time.RFC3339)).
+		Of(syncline.ClassInternal).Because("lease_lost").Again()
 }
 
 func expire(r syncline.Run, m move) syncline.Run {
@@ -385,7 +449,11 @@ func refuse(r syncline.Run, m move) (syncline.Run, error) {
 	if r.Wait != "" {
 		state += " (" + string(r.Wait) + ")"
 	}
-	return r, syncline.Errorf(syncline.FailedPrecondition, "run %s is %s: %s", r.ID, state, refusals[m.event]).Because("state")
+	why := refusals[m.event]
+	if finishAsked(r) && m.event != evRequestCancel {
+		why = "its source has said that it is done"
+	}
+	return r, syncline.Errorf(syncline.FailedPrecondition, "run %s is %s: %s", r.ID, state, why).Because("state")
 }
 
 // refusals says what a person reads when an event does not fit a run's state.
@@ -396,6 +464,8 @@ var refusals = map[event]string{
 	evAckCancel:     "nobody asked to cancel it",
 	evRunDeadline:   "it has ended",
 	evHelp:          "nobody can help with it",
+	evChild:         "nothing can be added to it",
+	evFinish:        "no outside worker is at it",
 	evRelease:       "nobody holds it",
 	evRequestCancel: "it has already ended and cannot be canceled",
 	evRequestHold:   "it cannot be held",

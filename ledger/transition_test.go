@@ -13,7 +13,7 @@ import (
 )
 
 var allEvents = []event{
-	evClaim, evReport, evDone, evFailRetryable, evFailPermanent, evAckCancel, evYield, evSuspend, evNote, evHelp,
+	evClaim, evReport, evDone, evFailRetryable, evFailPermanent, evAckCancel, evYield, evSuspend, evNote, evChild, evFinish, evHelp,
 	evRelease, evForceCancel, evRunDeadline, evRequestCancel, evRequestHold, evResume, evSkip,
 }
 
@@ -29,19 +29,21 @@ var table = map[string]string{
 	"pending run_deadline":   "failed",
 	"pending skip":           "skipped",
 
-	"running report":         "=",
-	"running done":           "succeeded",
-	"running fail_permanent": "failed",
-	"running fail_retryable": "cancel?canceled used?failed hold?suspended pending",
-	"running ack_cancel":     "cancel?canceled -",
-	"running yield":          "cancel?canceled suspended",
-	"running suspend":        "cancel?canceled suspended",
+	"running report":         "finish?- =",
+	"running done":           "finish?- succeeded",
+	"running fail_permanent": "finish?- failed",
+	"running fail_retryable": "finish?- cancel?canceled used?failed hold?suspended pending",
+	"running ack_cancel":     "finish?- cancel?canceled -",
+	"running yield":          "finish?- cancel?canceled suspended",
+	"running suspend":        "finish?- cancel?canceled suspended",
+	"running child":          "finish?- cancel?- external?= -",
+	"running finish":         "finish?- external?= -",
 	"running help":           "cancel?- hold?- =",
 	"running release":        "cancel?canceled tokenless?failed used?failed hold?suspended pending",
 	"running force_cancel":   "cancel?canceled -",
 	"running run_deadline":   "cancel?canceled failed",
-	"running request_cancel": "=",
-	"running request_hold":   "cancel?- =",
+	"running request_cancel": "finish?canceled =",
+	"running request_hold":   "finish?- cancel?- =",
 	"running resume":         "hold?= -",
 
 	"suspended claim":          "shutdown?running laid?running -",
@@ -57,7 +59,7 @@ var table = map[string]string{
 // expected looks an event up for a run; note is the same in every state.
 func expected(r syncline.Run, ev event) string {
 	if ev == evNote {
-		if r.Owner == syncline.OwnerExternal {
+		if r.Owner == syncline.OwnerExternal && r.Facts.FinishAskedAt.IsZero() {
 			return "="
 		}
 		return "-"
@@ -65,7 +67,7 @@ func expected(r syncline.Run, ev event) string {
 	facts := map[string]bool{
 		"cancel": !r.Facts.CancelAskedAt.IsZero(), "hold": !r.Facts.HoldAskedAt.IsZero(), "used": r.Tries >= r.Max,
 		"tokenless": r.Facts.Tokenless, "shutdown": r.Wait == syncline.WaitShutdown, "mass_delete": r.Wait == syncline.WaitMassDelete,
-		"external": r.Owner == syncline.OwnerExternal, "laid": r.Wait == syncline.WaitExternal,
+		"finish": !r.Facts.FinishAskedAt.IsZero(), "external": r.Owner == syncline.OwnerExternal, "laid": r.Wait == syncline.WaitExternal,
 	}
 	for c := range strings.FieldsSeq(table[string(r.State)+" "+string(ev)]) {
 		fact, then, conditional := strings.Cut(c, "?")
@@ -96,7 +98,11 @@ func configurations() (out []syncline.Run) {
 								if s != syncline.StateRunning && (cancel && s != syncline.StateCanceled || hold || tokenless) {
 									continue
 								}
-								out = append(out, configuration(s, w, cancel, hold, used, tokenless, owner))
+								c := configuration(s, w, cancel, hold, used, tokenless, owner)
+								if out = append(out, c); tokenless && owner == syncline.OwnerExternal || s.Final() && owner == syncline.OwnerExternal {
+									c.Facts.FinishAskedAt = t0
+									out = append(out, c)
+								}
 							}
 						}
 					}
@@ -208,8 +214,53 @@ func violations(r, n syncline.Run, m move) (broken []string) {
 	check((n.Wait != "") == (n.State == syncline.StateSuspended), "wait is not that of a suspended run")
 	open := slices.ContainsFunc(n.Attempts, func(a syncline.Attempt) bool { return a.EndedAt.IsZero() })
 	check(open == (n.State == syncline.StateRunning), "an attempt is open iff the run is running")
+	check(r.Facts.FinishAskedAt.IsZero() || n.Facts.FinishAskedAt.Equal(r.Facts.FinishAskedAt), "a finish was taken back")
+	waits := n.State == syncline.StatePending || n.State == syncline.StateSuspended && n.Wait == syncline.WaitExternal
+	check(!n.UpdateBy.IsZero() == (waits && n.UpdateWithin > 0 && n.Owner == syncline.OwnerExternal), "update_by is not that of a run that waits for its source")
 	check(n.State == syncline.StateRunning || n.Facts.HoldAskedAt.IsZero(), "a hold is asked of a run that nobody holds")
 	return broken
+}
+
+// TestLastEnds: a run whose source is done is ended by the end of its last child, and by
+// nothing else that a holder might say.
+func TestLastEnds(t *testing.T) {
+	for _, cancel := range []bool{false, true} {
+		r := configuration(syncline.StateRunning, "", cancel, false, false, true, syncline.OwnerExternal)
+		r.Facts.FinishAskedAt = t0
+		for ev, want := range map[event]syncline.State{evDone: syncline.StateSucceeded, evFailPermanent: syncline.StateFailed, evAckCancel: syncline.StateCanceled} {
+			m := sample(ev)
+			m.last = true
+			next, err := transition(r, m)
+			if ev == evAckCancel && !cancel {
+				want = syncline.StateRunning
+			}
+			if next.State != want || (err != nil) != (want == syncline.StateRunning) {
+				t.Errorf("%s of a run that is finishing (cancel asked: %v): %s, %v", ev, cancel, next.State, err)
+			}
+		}
+	}
+}
+
+// TestUpdateBy: the clock of a source that is waited for starts with the wait and with
+// every word of it.
+func TestUpdateBy(t *testing.T) {
+	r := syncline.Run{ID: "r", State: syncline.StatePending, Head: true, Owner: syncline.OwnerExternal, Max: 3, UpdateWithin: time.Minute, NotBefore: t0.Add(time.Hour)}
+	step := func(ev event, at time.Time, want time.Time) {
+		t.Helper()
+		m := sample(ev)
+		m.now, m.outside, m.token, m.wait = at, true, r.Token, syncline.WaitExternal
+		next, err := transition(r, m)
+		if r = next; err != nil || !r.UpdateBy.Equal(want) {
+			t.Errorf("after %s: %s, %v; want %s", ev, r.UpdateBy, err, want)
+		}
+	}
+	step(evNote, t0, t0.Add(time.Hour+time.Minute))
+	step(evNote, t0.Add(2*time.Hour), t0.Add(2*time.Hour+time.Minute))
+	step(evClaim, t0.Add(2*time.Hour), time.Time{})
+	step(evNote, t0.Add(3*time.Hour), time.Time{})
+	step(evSuspend, t0.Add(4*time.Hour), t0.Add(4*time.Hour+time.Minute))
+	step(evRequestHold, t0.Add(5*time.Hour), t0.Add(4*time.Hour+time.Minute))
+	step(evRunDeadline, t0.Add(6*time.Hour), time.Time{})
 }
 
 // TestStaleTokenRefused: whoever presents another token than the run's is refused, in
@@ -235,6 +286,9 @@ func TestHistories(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		owner := rapid.SampledFrom([]syncline.Owner{syncline.OwnerEngine, syncline.OwnerExternal}).Draw(rt, "owner")
 		r := syncline.Run{ID: "r", State: syncline.StatePending, Head: true, Owner: owner, Max: rapid.IntRange(1, 4).Draw(rt, "max")}
+		if r.UpdateWithin = time.Duration(rapid.IntRange(0, 3).Draw(rt, "within")) * time.Second; awaited(r) {
+			r.UpdateBy = unheardUntil(r, t0)
+		}
 		tokens := []int64{0}
 		now, ends := t0, 0
 		for range rapid.IntRange(1, 60).Draw(rt, "steps") {
@@ -244,6 +298,7 @@ func TestHistories(t *testing.T) {
 			m.token, m.moved = rapid.SampledFrom(tokens).Draw(rt, "token"), rapid.Bool().Draw(rt, "moved")
 			m.wait = rapid.SampledFrom([]syncline.Wait{syncline.WaitMassDelete, syncline.WaitSchemaChange, syncline.WaitExternal}).Draw(rt, "wait")
 			m.outside = owner == syncline.OwnerExternal
+			m.last = rapid.Bool().Draw(rt, "last")
 			if rapid.Bool().Draw(rt, "confirm") {
 				m.confirm = []syncline.Wait{syncline.WaitMassDelete}
 			}

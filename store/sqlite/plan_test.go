@@ -48,6 +48,8 @@ func sayAll(tx *sqlstore.Tx) {
 	_, _ = tx.Pipelines(syncline.PipelineFilter{After: "p"})
 	_ = tx.PutPipeline(&syncline.Pipeline{ID: "p", Version: 1})
 	_, _ = tx.Revision("p", 1)
+	_, _ = tx.PutRevision("p", &syncline.Definition{})
+	_ = tx.DeleteRevision("p", -1)
 	_ = tx.DeletePipeline("p")
 	_, _ = tx.Name("d", "n")
 	_, _ = tx.Run("r")
@@ -58,6 +60,8 @@ func sayAll(tx *sqlstore.Tx) {
 		{PipelineID: "p"},
 		{PipelineID: "p", BeforeAt: now, BeforeID: "r"},
 		{ParentRun: "r"},
+		{ParentRun: "r", UnfinishedIn: true},
+		{PipelineID: "p", Roots: true},
 		{UnfinishedIn: true},
 		{States: []syncline.State{"succeeded", "failed"}, BeforeAt: now},
 		{PipelineID: "p", States: []syncline.State{"failed", "canceled"}},
@@ -83,6 +87,7 @@ func sayAll(tx *sqlstore.Tx) {
 	_, _ = tx.Claimable(syncline.ClaimFilter{Kinds: []string{"sync"}, Only: []string{"p"}})
 	_, _ = tx.Claimable(syncline.ClaimFilter{Kinds: []string{"sync"}, Run: "r"})
 	_, _ = tx.Alarmed(now, 1)
+	_, _ = tx.Orphans(1)
 	_, _ = tx.Prunable("p", 10, now, 1)
 	_, _ = tx.Prunable("p", 10, time.Time{}, 1)
 	_, _ = tx.Tasks("r")

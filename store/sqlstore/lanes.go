@@ -117,6 +117,14 @@ func (t *Tx) Claimable(f syncline.ClaimFilter) ([]*syncline.Run, error) {
 	return all, nil
 }
 
+// Orphans finds children that nobody waits for any more.
+func (t *Tx) Orphans(limit int) ([]string, error) {
+	ids, err := list(t, text, `select c.id from {runs} c left join {runs} p on p.id = c.parent_run
+		where c.parent_run <> '' and c.ended_at is null and c.aspect <> 'canceling'
+		and (p.id is null or p.ended_at is not null or p.aspect = 'canceling') order by c.parent_run limit $1`, most(limit))
+	return ids, wrapf(err, "select runs whose parents have ended")
+}
+
 // Alarmed selects and locks unfinished runs that ran out of time.
 func (t *Tx) Alarmed(now time.Time, limit int) ([]*syncline.Run, error) {
 	all, err := list(t, runFrom, `select `+runCols+` from {runs} where alarm_at < $1 and alarm_at is not null

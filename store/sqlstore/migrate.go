@@ -17,7 +17,7 @@ import (
 
 // Schema is the version of the ledger that this program writes: the number of its
 // newest migration.
-const Schema = 3
+const Schema = 4
 
 //go:embed migrations/*.sql
 var migrations embed.FS

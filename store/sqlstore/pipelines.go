@@ -132,7 +132,7 @@ func (t *Tx) putRevision(p *syncline.Pipeline) error {
 	shape := int64(Schema)
 	if p.Version > 0 {
 		var old []byte
-		found, err := t.one(`select shape, doc from {pipeline_revisions} where pipeline_id = $1 and shape > $2
+		found, err := t.one(`select shape, doc from {pipeline_revisions} where pipeline_id = $1 and revision > 0 and shape > $2
 			order by revision desc limit 1`, []any{p.ID, Schema}, &shape, &old)
 		if err != nil {
 			return wrapf(err, "read the newest revision of pipeline %s", p.ID)
@@ -155,6 +155,26 @@ func (t *Tx) Revision(pipelineID string, revision int64) (*syncline.Definition, 
 		return nil, syncline.Errorf(syncline.NotFound, "no revision %d of pipeline %q", revision, pipelineID)
 	}
 	return d, wrapf(err, "read revision %d of pipeline %s", revision, pipelineID)
+}
+
+// PutRevision stores a definition beside the pipeline's own.
+func (t *Tx) PutRevision(pipelineID string, d *syncline.Definition) (int64, error) {
+	text, err := doc(d)
+	if err != nil {
+		return 0, err
+	}
+	var n int64
+	if _, err = t.one(`select coalesce(min(revision), 0) from {pipeline_revisions} where pipeline_id = $1 and revision < 0`, []any{pipelineID}, &n); err == nil {
+		n--
+		_, err = t.s.Exec(`insert into {pipeline_revisions} (pipeline_id, revision, shape, doc) values ($1, $2, $3, $4)`, pipelineID, n, Schema, text)
+	}
+	return n, wrapf(err, "store a definition beside pipeline %s", pipelineID)
+}
+
+// DeleteRevision removes a definition beside the pipeline's own.
+func (t *Tx) DeleteRevision(pipelineID string, revision int64) error {
+	err := t.s.Later(`delete from {pipeline_revisions} where pipeline_id = $1 and revision = $2 and revision < 0`, pipelineID, revision)
+	return wrapf(err, "delete revision %d of pipeline %s", revision, pipelineID)
 }
 
 // DeletePipeline removes a pipeline and all but its runs.

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-const final = `state in ('succeeded', 'failed', 'canceled', 'skipped')`
+const final = `state in ('succeeded', 'failed', 'canceled', 'skipped') and (parent_run || '') = ''`
 
 // Prunable selects the final runs of a pipeline that retention lets go, the oldest first.
 func (t *Tx) Prunable(pipelineID string, keep int, cutoff time.Time, limit int) ([]string, error) {

@@ -62,6 +62,9 @@ func (t *Tx) branches(f syncline.RunFilter) []branch {
 	if f.ParentRun != "" {
 		rest = rest.with(`parent_run = ? and parent_run <> ''`, f.ParentRun)
 	}
+	if f.Roots {
+		rest = rest.with(`(parent_run || '') = ?`, "")
+	}
 	switch {
 	case pipelines != nil && len(pipelines) == 0 || aspects != nil && len(aspects) == 0:
 		return nil

@@ -44,15 +44,16 @@ func runArgs(r *syncline.Run) []any {
 }
 
 // alarm is when the ledger must look at the run though nobody calls.
-func alarm(r *syncline.Run) time.Time {
-	switch d, c := r.Deadline, r.Facts.CancelBy; {
-	case r.State.Final():
-		return time.Time{}
-	case d.IsZero() || !c.IsZero() && c.Before(d):
-		return c
-	default:
-		return d
+func alarm(r *syncline.Run) (at time.Time) {
+	if r.State.Final() {
+		return at
 	}
+	for _, t := range []time.Time{r.Deadline, r.Facts.CancelBy, r.UpdateBy} {
+		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	return at
 }
 
 const runByID = `select ` + runCols + ` from {runs} where id = $1{lock}`

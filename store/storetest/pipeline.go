@@ -9,6 +9,7 @@ var pipelineChecks = []check{
 	{"pipelines compare and swap", pipelineSwap},
 	{"a pipeline's name is its own", pipelineNames},
 	{"revisions never change", revisions},
+	{"definitions of runs stand beside a pipeline's own", revisionsBeside},
 	{"pipelines are listed in pages by name", pipelinePages},
 	{"a deleted pipeline leaves only its runs", pipelineDelete},
 	{"dialects have names of their own", dialectNames},
@@ -100,6 +101,46 @@ func revisions(t *T) {
 	equal(t.T, "revision 1", t.revision("a", 1).Parallel, 1)
 	equal(t.T, "revision 2", t.revision("a", 2).Parallel, 3)
 	equal(t.T, "the pipeline's own", t.pipeline("a").Definition.Parallel, 3)
+}
+
+func revisionsBeside(t *T) {
+	p := pipeline("a")
+	p.Definition.Parallel = 1
+	t.put(p, pipeline("b"))
+	beside := func(pipeline string, parallel int) (n int64) {
+		t.update(func(tx syncline.Tx) (err error) {
+			_, err = tx.Pipeline(pipeline)
+			must(t, err)
+			n, err = tx.PutRevision(pipeline, &syncline.Definition{Parallel: parallel})
+			return err
+		})
+		return n
+	}
+	first, second, other := beside("a", 5), beside("a", 6), beside("b", 7)
+	if first >= 0 || second >= 0 || first == second {
+		t.Fatalf("numbers %d, %d", first, second)
+	}
+	equal(t.T, "first", t.revision("a", first).Parallel, 5)
+	equal(t.T, "second", t.revision("a", second).Parallel, 6)
+	equal(t.T, "of another", t.revision("b", other).Parallel, 7)
+	equal(t.T, "its own", t.pipeline("a").Definition.Parallel, 1)
+	t.update(func(tx syncline.Tx) error {
+		must(t, tx.DeleteRevision("a", first))
+		must(t, tx.DeleteRevision("a", first)) // it is not there
+		return tx.DeleteRevision("a", 1)       // the pipeline's own stay
+	})
+	if n := beside("a", 8); n == second {
+		t.Fatalf("number %d was given twice", n)
+	}
+	equal(t.T, "second", t.revision("a", second).Parallel, 6)
+	equal(t.T, "its own", t.revision("a", 1).Parallel, 1)
+	t.update(func(tx syncline.Tx) error { return tx.DeletePipeline("a") })
+	t.view(func(tx syncline.Tx) error {
+		_, err := tx.Revision("a", second)
+		refused(t.T, err, syncline.NotFound, "a")
+		return nil
+	})
+	equal(t.T, "of another", t.revision("b", other).Parallel, 7)
 }
 
 func (t *T) revision(id string, n int64) *syncline.Definition {

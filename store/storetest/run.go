@@ -23,6 +23,8 @@ var runChecks = []check{
 	{"a deleted run leaves nothing", runDelete},
 	{"retention takes the old and the surplus", prunable},
 	{"alarms ring for unfinished runs only", alarmed},
+	{"children whose parents have ended are found", orphans},
+	{"children are told from other runs", roots},
 }
 
 func (t *T) run(id string) *syncline.Run {
@@ -402,6 +404,8 @@ func prunable(t *T) {
 			case 4:
 				r.State = syncline.StateSkipped
 			}
+		}), childOf(name("r", i), name("child", i), func(r *syncline.Run) {
+			r.PipelineID, r.CreatedAt, r.State, r.EndedAt = "p", at(i), syncline.StateSucceeded, at(i)
 		}), run(name("other", i), func(r *syncline.Run) {
 			r.PipelineID, r.CreatedAt, r.State, r.EndedAt = "q", at(i), syncline.StateSucceeded, at(i)
 		}))
@@ -432,11 +436,13 @@ func alarmed(t *T) {
 		return run(id, func(r *syncline.Run) { r.State, r.Deadline, r.Facts.CancelBy = s, deadline, cancelBy })
 	}
 	late := mk("late", syncline.StateRunning, at(5), at(1))
+	unheard := mk("unheard", syncline.StatePending, at(20), time.Time{})
+	unheard.UpdateBy = at(4)
 	t.insert(
 		mk("none", syncline.StateRunning, time.Time{}, time.Time{}),
 		mk("cancel", syncline.StateRunning, time.Time{}, at(3)),
 		mk("deadline", syncline.StateSuspended, at(2), at(9)),
-		late,
+		late, unheard,
 		mk("ended", syncline.StateFailed, at(1), at(1)),
 		mk("future", syncline.StatePending, at(10), time.Time{}),
 	)
@@ -448,10 +454,61 @@ func alarmed(t *T) {
 		})
 		return got
 	}
-	equal(t.T, "all that are due, in their order", ring(at(9), 10), []string{"late", "deadline", "cancel"})
+	equal(t.T, "all that are due, in their order", ring(at(9), 10), []string{"late", "deadline", "cancel", "unheard"})
 	equal(t.T, "limited", ring(at(9), 1), []string{"late"})
 	equal(t.T, "not yet past", ring(at(1), 10), []string{})
 	late.State = syncline.StateCanceled
 	t.update(func(tx syncline.Tx) error { return tx.PutRun(late) })
-	equal(t.T, "ended since", ring(at(9), 10), []string{"deadline", "cancel"})
+	equal(t.T, "ended since", ring(at(9), 10), []string{"deadline", "cancel", "unheard"})
+}
+
+func childOf(parent, id string, change func(*syncline.Run)) *syncline.Run {
+	return run(id, func(r *syncline.Run) {
+		r.State, r.Parent = syncline.StateRunning, &syncline.Parent{Run: parent, Task: "t"}
+		if change != nil {
+			change(r)
+		}
+	})
+}
+
+func hasEnded(r *syncline.Run) { r.State, r.EndedAt, r.Head = syncline.StateSucceeded, day, false }
+
+func asked(r *syncline.Run) { r.Facts.CancelAskedAt = day }
+
+func orphans(t *T) {
+	t.insert(
+		run("p-lives"), run("p-ended", hasEnded), run("p-canceling", func(r *syncline.Run) { r.State = syncline.StateRunning }, asked),
+		childOf("p-lives", "kept", nil),
+		childOf("p-ended", "a", nil),
+		childOf("p-ended", "over", hasEnded),
+		childOf("p-ended", "told", asked),
+		childOf("p-canceling", "b", func(r *syncline.Run) { r.State, r.Head = syncline.StatePending, false }),
+		childOf("p-gone", "c", func(r *syncline.Run) { r.State, r.Wait = syncline.StateSuspended, syncline.WaitHold }),
+	)
+	find := func(limit int) []string {
+		got := get(t, func(tx syncline.Tx) ([]string, error) { return tx.Orphans(limit) })
+		slices.Sort(got)
+		return got
+	}
+	equal(t.T, "orphans", find(0), []string{"a", "b", "c"})
+	equal(t.T, "limited", len(find(2)), 2)
+}
+
+func roots(t *T) {
+	t.insert(run("a"), childOf("a", "b", nil), childOf("a", "c", hasEnded), run("d", hasEnded))
+	for what, c := range map[string]struct {
+		f    syncline.RunFilter
+		want []string
+	}{
+		"roots":             {syncline.RunFilter{Roots: true}, []string{"a", "d"}},
+		"of a pipeline":     {syncline.RunFilter{Roots: true, PipelineID: "p"}, []string{"a", "d"}},
+		"that live":         {syncline.RunFilter{Roots: true, UnfinishedIn: true}, []string{"a"}},
+		"children":          {syncline.RunFilter{ParentRun: "a"}, []string{"b", "c"}},
+		"children and both": {syncline.RunFilter{ParentRun: "a", Roots: true}, []string{}},
+	} {
+		got := ids(get(t, func(tx syncline.Tx) ([]*syncline.Run, error) { return tx.Runs(c.f) }))
+		slices.Sort(got)
+		equal(t.T, what, got, c.want)
+		equal(t.T, what+", counted", get(t, func(tx syncline.Tx) (int64, error) { return tx.CountRuns(c.f) }), int64(len(c.want)))
+	}
 }

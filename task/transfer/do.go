@@ -210,7 +210,7 @@ func (t *transfer) target(restart bool) destination.Target {
 	q := t.order.query
 	return destination.Target{
 		Entity: q.Entity, Table: t.table, Load: t.call.Run.Load, Restart: restart,
-		Fence: destination.Fence{Stream: t.call.Run.PipelineID + "/" + q.Entity.Name, Token: t.call.Token},
+		Fence: destination.Fence{Stream: t.call.Run.Stream(q.Entity.Name), Token: t.call.Token},
 		Mode:  q.Mode, Disposition: t.order.disposition, Columns: t.order.columns, Deletes: t.order.deletes,
 		Guard:  destination.Guard{Confirmed: t.call.Run.Facts.Confirms(syncline.WaitMassDelete)},
 		Window: q.Window, Versions: t.order.versions, Cursor: q.Cursor, Parallel: t.Lanes,
