@@ -1,0 +1,63 @@
+// Package datatransfer is BigQuery's Data Transfer API over the ledger: a transfer config is
+// a pipeline, a transfer run is a run, a data source is a kind of source or a partner's.
+//
+// Wire facts are those of https://cloud.google.com/bigquery/docs/reference/datatransfer/rest
+package datatransfer
+
+import (
+	"cmp"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/synclinehq/syncline"
+	"github.com/synclinehq/syncline/catalog"
+	pb "github.com/synclinehq/syncline/dialect/datatransfer/datatransferpb"
+	"github.com/synclinehq/syncline/dialect/internal/gapi"
+	"github.com/synclinehq/syncline/ledger"
+)
+
+// Name is the dialect's word: of names, documents, and the drawers of pipelines and runs.
+const Name = "datatransfer"
+
+// Options of the API. Ledger, Catalog, Dataset and Log are required.
+type Options struct {
+	Ledger  *ledger.Ledger
+	Catalog *catalog.Catalog
+	Log     *slog.Logger
+	// Dataset is where the tables of a dataset are written. An id that can be none is an
+	// error that says so.
+	Dataset func(id string) (syncline.Endpoint, error)
+	// Tokens seals where lists go on.
+	Tokens *gapi.Tokens
+	// Project and Location are those of pipelines that were made elsewhere; default:
+	// syncline and us.
+	Project, Location string
+	// Now is the clock of what clients are told; default time.Now.
+	Now func() time.Time
+}
+
+// API serves the calls, over REST and gRPC alike.
+type API struct {
+	pb.UnimplementedDataTransferServiceServer
+	pb.UnimplementedLocationsServer
+	o Options
+}
+
+// New makes the dialect.
+func New(o Options) (*gapi.Mux, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	o.Project, o.Location = cmp.Or(o.Project, "syncline"), cmp.Or(strings.ToLower(o.Location), defaultLocation)
+	a := &API{o: o}
+	return gapi.New(gapi.Options{
+		Name: Name, Prefix: "/" + Name, Log: o.Log,
+		Services: []gapi.Service{{Desc: &pb.DataTransferService_ServiceDesc, Impl: a}, {Desc: &pb.Locations_ServiceDesc, Impl: a}},
+	})
+}
+
+// notFound is the one text for all that is not there.
+func notFound() *syncline.Error {
+	return syncline.Errorf(syncline.NotFound, "Requested entity was not found.")
+}
