@@ -19,8 +19,8 @@ type Order struct {
 	Mode       syncline.Mode // overrides the entities' own; "" keeps them
 	Due        time.Time     // earliest start; zero: now
 	DataTime   time.Time
-	Window     *syncline.Window
-	DedupeKey  string // a second Start with the same key answers the first one's run
+	Window     *syncline.Window // if the pipeline can have one: see catalog.Windowed
+	DedupeKey  string           // a second Start with the same key answers the first one's run
 	Parent     *syncline.Parent
 	Labels     map[string]string
 	// Ext is what only one dialect understands, by its name.
@@ -28,7 +28,7 @@ type Order struct {
 	// Tasks are those of a run that an outside worker does; others are planned.
 	Tasks []syncline.Task
 	// Adopt goes on with what is unfinished instead of starting anew: a waiting run, one
-	// whose worker stopped, or the pipeline's newest run if it failed.
+	// whose worker stopped, or the pipeline's newest run if it failed. Only Start does.
 	Adopt bool
 }
 
@@ -56,6 +56,9 @@ func (l *Ledger) Start(ctx context.Context, o Order) (r syncline.Run, how How, e
 }
 
 func (l *Ledger) start(tx syncline.Tx, o Order) (syncline.Run, How, error) {
+	if err := checkOrder(o); err != nil {
+		return syncline.Run{}, "", err
+	}
 	if err := lockLanes(tx, o.PipelineID, o.Mode); err != nil {
 		return syncline.Run{}, "", err
 	}
@@ -79,7 +82,13 @@ func (l *Ledger) start(tx syncline.Tx, o Order) (syncline.Run, How, error) {
 	if head != nil && p.Definition.Overlap != syncline.OverlapQueue {
 		return r, "", busy(p, head)
 	}
-	r.Head = head == nil
+	now, err := tx.Now()
+	if err == nil {
+		err = enter(tx, &r, now)
+	}
+	if err != nil {
+		return r, "", err
+	}
 	how := Started
 	if !r.Head {
 		how = Queued
@@ -208,7 +217,7 @@ func (l *Ledger) draft(p *syncline.Pipeline, o Order) syncline.Run {
 		Parent: o.Parent, Origin: cmp.Or(o.Origin, syncline.OriginManual), TriggerRef: o.TriggerRef, Mode: o.Mode,
 		Owner: cmp.Or(p.Definition.Owner, syncline.OwnerEngine), Kind: "sync", Lane: lane(p, o.Mode, id), Priority: 100, Host: p.Definition.Host,
 		DedupeKey: o.DedupeKey, State: syncline.StatePending, Max: cmp.Or(p.Definition.MaxTries, 5),
-		Due: o.Due, DataTime: o.DataTime, Window: o.Window, Labels: o.Labels, Ext: l.drawers(p, o),
+		Due: o.Due, DataTime: o.DataTime, Window: cut(o.Window), Labels: o.Labels, Ext: l.drawers(p, o),
 		UpdateWithin: p.Definition.UpdateWithin,
 	}
 }
@@ -227,10 +236,15 @@ func lockLanes(tx syncline.Tx, pipelineID string, m syncline.Mode) error {
 }
 
 func lane(p *syncline.Pipeline, m syncline.Mode, run string) string {
-	switch {
-	case p.Definition.Overlap == syncline.OverlapAllow:
+	if p.Definition.Overlap == syncline.OverlapAllow {
 		return run
-	case m == syncline.ModeAccessControl: // which moves no rows and is in nobody's way
+	}
+	return queue(p, m)
+}
+
+// queue is the lane of runs that wait for each other.
+func queue(p *syncline.Pipeline, m syncline.Mode) string {
+	if m == syncline.ModeAccessControl { // which moves no rows and is in nobody's way
 		return accessLane(p.ID)
 	}
 	return contentLane(p.ID)

@@ -128,7 +128,13 @@ func (l *Ledger) slot(tx syncline.Tx, p *syncline.Pipeline, s syncline.Schedule,
 		r.State = syncline.StateSkipped
 		return l.insert(tx, &r, string(evSkip))
 	}
-	r.Head = head == nil
+	now, err := tx.Now()
+	if err == nil {
+		err = enter(tx, &r, now)
+	}
+	if err != nil {
+		return err
+	}
 	return l.insert(tx, &r, "created")
 }
 
