@@ -50,8 +50,7 @@ func (f *findings) field(m protoreflect.Message, field protoreflect.FieldDescrip
 		return
 	}
 	here := join(path, string(field.Name()))
-	if o := field.ContainingOneof(); o != nil && m.WhichOneof(o) != nil {
-		f.add(here, "Invalid value%s (oneof), oneof field '%s' is already set. Cannot set '%s'", at(path), o.Name(), field.JSONName())
+	if f.taken(m, field, path) {
 		return
 	}
 	switch {
@@ -64,6 +63,16 @@ func (f *findings) field(m protoreflect.Message, field protoreflect.FieldDescrip
 	default:
 		f.single(m, field, one.value, here)
 	}
+}
+
+// taken reports, and says, that another field of the same oneof is set.
+func (f *findings) taken(m protoreflect.Message, field protoreflect.FieldDescriptor, path string) bool {
+	o := field.ContainingOneof()
+	if o == nil || m.WhichOneof(o) == nil || m.WhichOneof(o) == field {
+		return false
+	}
+	f.add(join(path, string(field.Name())), "Invalid value%s (oneof), oneof field '%s' is already set. Cannot set '%s'", at(path), o.Name(), field.JSONName())
+	return true
 }
 
 // single reads a value into a field that takes one.

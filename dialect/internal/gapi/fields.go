@@ -8,6 +8,8 @@ import (
 	"github.com/synclinehq/syncline"
 )
 
+const maxFields = 8 << 10 // bytes of an expression
+
 // selection is the part of a message that a caller wants to see; nil, or one that is
 // whole, is all of it.
 type selection struct {
@@ -23,6 +25,9 @@ type selection struct {
 func parseFields(text string, of protoreflect.MessageDescriptor) (*selection, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
+	}
+	if len(text) > maxFields {
+		return nil, badFields("is longer than %d bytes", maxFields)
 	}
 	p := &fieldsParser{rest: text}
 	s := &selection{}

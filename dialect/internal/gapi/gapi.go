@@ -112,7 +112,7 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Refuse draws an error of the door.
 func (m *Mux) Refuse(w http.ResponseWriter, r *http.Request, e *syncline.Error) {
 	if isGRPC(r) {
-		writeTrailers(w, r, m.failure(r, e))
+		writeTrailers(w, m.failure(r, e))
 		return
 	}
 	writeFailure(w, m.failure(r, e), !plainWanted(r))

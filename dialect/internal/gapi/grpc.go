@@ -41,10 +41,10 @@ func (m *Mux) serves(path string) bool {
 func (m *Mux) serveGRPC(w http.ResponseWriter, r *http.Request) {
 	raw, err := m.unary(w, r)
 	if err != nil {
-		writeTrailers(w, r, m.failure(r, err))
+		writeTrailers(w, m.failure(r, err))
 		return
 	}
-	startGRPC(w, r)
+	startGRPC(w)
 	_, _ = w.Write(frame(raw)) // a caller that is gone needs no answer
 	w.Header().Set(http.TrailerPrefix+"Grpc-Status", "0")
 }
@@ -103,16 +103,16 @@ func protoWanted(r *http.Request) error {
 	return syncline.Errorf(syncline.Unimplemented, "messages of the type %s are not understood", clip(kind))
 }
 
-func startGRPC(w http.ResponseWriter, r *http.Request) {
+func startGRPC(w http.ResponseWriter) {
 	h := w.Header()
-	h.Set("Content-Type", r.Header.Get("Content-Type"))
+	h.Set("Content-Type", grpcType)
 	h.Set("Grpc-Accept-Encoding", "identity,gzip")
 	w.WriteHeader(http.StatusOK)
 }
 
 // writeTrailers answers with an error over gRPC.
-func writeTrailers(w http.ResponseWriter, r *http.Request, f *failure) {
-	startGRPC(w, r)
+func writeTrailers(w http.ResponseWriter, f *failure) {
+	startGRPC(w)
 	h := w.Header()
 	h.Set(http.TrailerPrefix+"Grpc-Status", strconv.Itoa(int(f.number)))
 	h.Set(http.TrailerPrefix+"Grpc-Message", escape(f.rpc.Message))

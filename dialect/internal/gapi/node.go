@@ -137,6 +137,26 @@ func (n node) json(to []byte) []byte {
 	return append(to, n.text...)
 }
 
+// twice finds a member that an object has two of.
+func (n node) twice() (name string, found bool) {
+	seen := map[string]bool{}
+	for _, m := range n.members {
+		if seen[m.name] {
+			return m.name, true
+		}
+		seen[m.name] = true
+		if name, found = m.value.twice(); found {
+			return name, true
+		}
+	}
+	for _, item := range n.items {
+		if name, found = item.twice(); found {
+			return name, true
+		}
+	}
+	return "", false
+}
+
 func separate(to []byte, i int) []byte {
 	if i > 0 {
 		return append(to, ',')

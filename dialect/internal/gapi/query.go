@@ -85,8 +85,13 @@ func (f *findings) query(req protoreflect.Message, all parameters, free func(pro
 }
 
 func (f *findings) set(m protoreflect.Message, t *target, at string) {
-	for _, up := range t.fields[:len(t.fields)-1] {
-		m = m.Mutable(up).Message()
+	for i, field := range t.fields {
+		if f.taken(m, field, dotted(t.fields[:i])) {
+			return
+		}
+		if i < len(t.fields)-1 {
+			m = m.Mutable(field).Message()
+		}
 	}
 	field := t.leaf()
 	if !field.IsList() && len(t.values) > 1 {

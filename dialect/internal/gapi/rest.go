@@ -28,7 +28,7 @@ func (m *Mux) rest(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	}
 	b, values := m.route(verb, m.path(r))
 	if b == nil {
-		return nil, syncline.Errorf(syncline.NotFound, "The requested URL %s %s was not found on this server.", verb, r.URL.Path)
+		return nil, syncline.Errorf(syncline.NotFound, "The requested URL %s %s was not found on this server.", clip(verb), clip(r.URL.Path))
 	}
 	if err := known(r); err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -37,6 +38,9 @@ type binding struct {
 func (m *Mux) add(s Service) error {
 	if len(s.Desc.Streams) > 0 {
 		return fmt.Errorf("%s is a stream; only unary methods are served", s.Desc.Streams[0].StreamName)
+	}
+	if want := reflect.TypeOf(s.Desc.HandlerType).Elem(); s.Impl == nil || !reflect.TypeOf(s.Impl).Implements(want) {
+		return fmt.Errorf("%T does not implement %s", s.Impl, want)
 	}
 	d, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(s.Desc.ServiceName))
 	if err != nil {

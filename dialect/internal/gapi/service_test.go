@@ -121,8 +121,15 @@ func setup(t testing.TB) *fixture {
 	return f
 }
 
+// reply is an answer that was read.
+type reply struct {
+	status int
+	header http.Header
+	text   string
+}
+
 // send makes a request; headers are names and values in turn.
-func (f *fixture) send(verb, path, body string, headers ...string) (*http.Response, string) {
+func (f *fixture) send(verb, path, body string, headers ...string) reply {
 	f.Helper()
 	r, err := http.NewRequest(verb, f.http.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -141,7 +148,7 @@ func (f *fixture) send(verb, path, body string, headers ...string) (*http.Respon
 	if err != nil {
 		f.Fatal(err)
 	}
-	return w, string(text)
+	return reply{w.StatusCode, w.Header, string(text)}
 }
 
 // fault is the envelope of an error, as a client reads it.
@@ -153,13 +160,13 @@ type fault struct {
 	Details []map[string]any
 }
 
-func (f *fixture) fault(w *http.Response, text string) fault {
+func (f *fixture) fault(w reply) fault {
 	f.Helper()
 	var e struct{ Error fault }
-	if err := json.Unmarshal([]byte(text), &e); err != nil || e.Error.Code != w.StatusCode || len(e.Error.Errors) != 1 {
-		f.Fatalf("%d is no envelope: %v\n%s", w.StatusCode, err, text)
+	if err := json.Unmarshal([]byte(w.text), &e); err != nil || e.Error.Code != w.status || len(e.Error.Errors) != 1 {
+		f.Fatalf("%d is no envelope: %v\n%s", w.status, err, w.text)
 	}
-	if ct := w.Header.Get("Content-Type"); ct != "application/json; charset=UTF-8" {
+	if ct := w.header.Get("Content-Type"); ct != "application/json; charset=UTF-8" {
 		f.Errorf("content type %q", ct)
 	}
 	return e.Error

@@ -1,14 +1,9 @@
 package gapi
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strings"
-
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/synclinehq/syncline"
 )
@@ -32,29 +27,13 @@ const (
 	maxToken  = 2 << 10
 )
 
-// Scope is what a page token of this request is good for: the same method with the same
-// parameters, its page_size and page_token aside.
-func Scope(list proto.Message) string {
-	m := proto.Clone(list).ProtoReflect()
-	for _, name := range []protoreflect.Name{"page_size", "page_token"} {
-		if f := m.Descriptor().Fields().ByName(name); f != nil {
-			m.Clear(f)
-		}
-	}
-	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(m.Interface())
-	if err != nil {
-		panic(fmt.Sprintf("scope of %s: %v", m.Descriptor().FullName(), err)) // it has come off the wire as one
-	}
-	sum := sha256.Sum256(raw)
-	return string(m.Descriptor().FullName()) + " " + base64.RawURLEncoding.EncodeToString(sum[:])
-}
-
 var (
 	toURL   = strings.NewReplacer("+", "-", "/", "_", ":", ".")
 	fromURL = strings.NewReplacer("-", "+", "_", "/", ".", ":")
 )
 
-// Seal makes a token of a key that JSON can say.
+// Seal makes a token of a key that JSON can say. scope is what the token is good for: the
+// method, and all its parameters but those of the page.
 func (t *Tokens) Seal(scope string, key any) string {
 	raw, err := json.Marshal(key)
 	if err != nil {

@@ -83,8 +83,17 @@ func (f *findings) text(m protoreflect.Message, n node, path string) {
 
 // free leaves values of any shape to protobuf's own reader.
 func (f *findings) free(m protoreflect.Message, n node, path string) {
+	typ := typeOf(m.Descriptor())
+	if key, ok := n.twice(); ok {
+		f.add(path, "Invalid value%s (%s), the key %s is given twice", at(path), typ, quote(key))
+		return
+	}
+	if strings.HasSuffix(typ, ".Struct") && n.kind != object {
+		f.wrong(path, typ, n)
+		return
+	}
 	if protojson.Unmarshal(n.json(nil), m.Interface()) != nil {
-		f.add(path, "Invalid value%s (%s), %s", at(path), typeOf(m.Descriptor()), "the JSON does not fit it")
+		f.add(path, "Invalid value%s (%s), the JSON does not fit it", at(path), typ)
 	}
 }
 
