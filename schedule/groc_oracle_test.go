@@ -16,9 +16,9 @@ import (
 // grocPattern is a text and, beside it, which minutes it means.
 type grocPattern struct {
 	text        string
-	every       time.Duration            // of an interval
-	first, last time.Duration            // the window of it
-	windowed    bool                     //
+	every       time.Duration // of an interval
+	windowed    bool
+	first, last time.Duration            // the window, or first the time of day
 	on          func(day time.Time) bool // the days, when it names days
 }
 
