@@ -12,6 +12,7 @@ import (
 	"github.com/synclinehq/syncline"
 	"github.com/synclinehq/syncline/auth"
 	"github.com/synclinehq/syncline/dialect"
+	"github.com/synclinehq/syncline/dialect/datatransfer"
 	"github.com/synclinehq/syncline/dialect/elastic"
 	"github.com/synclinehq/syncline/server"
 )
@@ -54,12 +55,29 @@ func (a *App) openDoor(ctx context.Context) error {
 	if err := connectors.Settle(ctx); err != nil {
 		return fmt.Errorf("settle connectors: %w", err)
 	}
+	transfers, err := a.transfers()
+	if err != nil {
+		return err
+	}
 	s.door = server.New(server.Options{
-		Dialects: []dialect.Dialect{s.api, connectors},
+		Dialects: []dialect.Dialect{s.api, transfers, connectors},
 		Keys:     s.keys, NoAuth: a.o.NoAuth, Hosts: a.o.Settings.Hosts, Ready: s.ready, Metrics: a.metrics, Log: a.log,
 	})
 	s.door.Serve(a.listener)
 	return nil
+}
+
+// transfers is the Data Transfer API over the ledger's seat.
+func (a *App) transfers() (dialect.Dialect, error) {
+	set := a.o.Settings
+	w, err := set.DataTransfer.Warehouse(a.dir)
+	if err != nil {
+		return nil, err
+	}
+	return datatransfer.New(datatransfer.Options{
+		Ledger: a.seat.ledger, Catalog: a.seat.catalog, Log: a.log, Dataset: w.Dataset,
+		Box: a.box, Project: set.Google.Project, Location: set.Google.Location,
+	})
 }
 
 func (a *App) warn() {

@@ -6,6 +6,7 @@ package datatransfer
 
 import (
 	"cmp"
+	_ "embed"
 	"log/slog"
 	"strings"
 	"time"
@@ -20,7 +21,7 @@ import (
 // Name is the dialect's word: of names, documents, and the drawers of pipelines and runs.
 const Name = "datatransfer"
 
-// Options of the API. Ledger, Catalog, Dataset and Log are required.
+// Options of the API. Ledger, Catalog, Dataset, Box and Log are required.
 type Options struct {
 	Ledger  *ledger.Ledger
 	Catalog *catalog.Catalog
@@ -28,8 +29,8 @@ type Options struct {
 	// Dataset is where the tables of a dataset are written. An id that can be none is an
 	// error that says so.
 	Dataset func(id string) (syncline.Endpoint, error)
-	// Tokens seals where lists go on.
-	Tokens *gapi.Tokens
+	// Box seals where lists go on.
+	Box gapi.Box
 	// Project and Location are those of pipelines that were made elsewhere; default:
 	// syncline and us.
 	Project, Location string
@@ -37,11 +38,21 @@ type Options struct {
 	Now func() time.Time
 }
 
+// The documents that clients read what the API has from. That of BigQuery itself has the one
+// call that bq makes of it.
+var (
+	//go:embed discovery.json
+	discovery []byte
+	//go:embed discovery_v2.json
+	bigquery []byte
+)
+
 // API serves the calls, over REST and gRPC alike.
 type API struct {
 	pb.UnimplementedDataTransferServiceServer
 	pb.UnimplementedLocationsServer
-	o Options
+	o      Options
+	tokens *gapi.Tokens
 }
 
 // New makes the dialect.
@@ -50,9 +61,9 @@ func New(o Options) (*gapi.Mux, error) {
 		o.Now = time.Now
 	}
 	o.Project, o.Location = cmp.Or(o.Project, "syncline"), cmp.Or(strings.ToLower(o.Location), defaultLocation)
-	a := &API{o: o}
+	a := &API{o: o, tokens: gapi.NewTokens(o.Box)}
 	return gapi.New(gapi.Options{
-		Name: Name, Prefix: "/" + Name, Log: o.Log,
+		Name: Name, Prefix: "/" + Name, Log: o.Log, Discovery: map[string][]byte{"v1": discovery, "v2": bigquery},
 		Services: []gapi.Service{{Desc: &pb.DataTransferService_ServiceDesc, Impl: a}, {Desc: &pb.Locations_ServiceDesc, Impl: a}},
 	})
 }

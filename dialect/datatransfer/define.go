@@ -2,6 +2,7 @@ package datatransfer
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 
 	"github.com/synclinehq/syncline"
@@ -15,10 +16,20 @@ func (a *API) define(k kind, dataset string, given params, secrets json.RawMessa
 		return d, err
 	}
 	if d.Destination, err = a.o.Dataset(dataset); err != nil {
-		return d, err
+		return d, under("transfer_config.destination_dataset_id", err)
 	}
 	d.Entities, err = k.entities(given)
 	return d, err
+}
+
+// under puts an error to a field of the request.
+func under(field string, err error) error {
+	if e, ok := errors.AsType[*syncline.Error](err); ok {
+		named := *e
+		named.Field = field
+		return &named
+	}
+	return err
 }
 
 // source is the endpoint that accepted parameters mean.

@@ -19,7 +19,6 @@ import (
 	"github.com/synclinehq/syncline/auth"
 	"github.com/synclinehq/syncline/builtin"
 	"github.com/synclinehq/syncline/catalog"
-	"github.com/synclinehq/syncline/dialect/internal/gapi"
 	"github.com/synclinehq/syncline/ledger"
 	"github.com/synclinehq/syncline/secret"
 	"github.com/synclinehq/syncline/store/sqlite"
@@ -53,7 +52,7 @@ func newDesk(t *testing.T) *desk {
 	d := &desk{T: t, dir: dir, ledger: ledger.New(store, ledger.Options{}), who: auth.Principal{Key: "a", Name: "admin", Role: auth.Admin}}
 	d.catalog = catalog.New(catalog.Options{Store: store, Registry: builtin.Registry(transfer.Options{}), Box: keys, Host: "here"})
 	api, err := New(Options{
-		Ledger: d.ledger, Catalog: d.catalog, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }, Tokens: gapi.NewTokens(keys),
+		Ledger: d.ledger, Catalog: d.catalog, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }, Box: keys,
 		Dataset: func(id string) (syncline.Endpoint, error) {
 			return syncline.Endpoint{Kind: "sqlite", Settings: json.RawMessage(fmt.Sprintf(`{"path":%q}`, filepath.Join(dir, id+".db")))}, nil
 		},

@@ -29,8 +29,8 @@ func (a *API) open(list proto.Message, token string, key any) error {
 	if token == "" {
 		return nil
 	}
-	return a.o.Tokens.Open(scope(list), token, key)
+	return a.tokens.Open(scope(list), token, key)
 }
 
 // onward is the token of the page behind key.
-func (a *API) onward(list proto.Message, key any) string { return a.o.Tokens.Seal(scope(list), key) }
+func (a *API) onward(list proto.Message, key any) string { return a.tokens.Seal(scope(list), key) }
