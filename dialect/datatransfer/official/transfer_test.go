@@ -109,9 +109,11 @@ func TestTransfer(t *testing.T) {
 	t.Logf("first run: %d rows", count(t, lake, "select count(*) from orders"))
 
 	// All of it, by a run of the command line over the same pipeline.
-	full := s.full(t, config.GetName())
+	if full := s.full(t, c, config.GetName()); full.GetState() != pb.TransferState_SUCCEEDED {
+		t.Fatalf("the run of the command line is %s: %v", full.GetState(), full.GetErrorStatus())
+	}
 	if n := count(t, lake, "select count(*) from orders"); n != 50 {
-		t.Fatalf("the dataset has %d rows of 50 (run %s)", n, full)
+		t.Fatalf("the dataset has %d rows of 50", n)
 	}
 	_, err = lake.Exec("update orders set v = 'changed by hand'")
 	ok(t, err)
@@ -175,23 +177,19 @@ type shown struct {
 }
 
 // full runs the pipeline of a config from the command line, which reads everything.
-func (s *server) full(t *testing.T, config string) string {
+func (s *server) full(t *testing.T, c *datatransfer.Client, config string) *pb.TransferRun {
 	t.Helper()
-	var all []struct{ ID, Name string }
+	var all []struct{ Name string }
 	s.json(&all, "pipelines")
-	id := config[strings.LastIndexByte(config, '/')+1:]
-	for _, p := range all {
-		if strings.Contains(p.Name, id) || len(all) == 1 {
-			out, err := s.command("run", p.Name).CombinedOutput()
-			if err != nil {
-				t.Fatalf("%s", out)
-			}
-			t.Logf("%s", out)
-			return p.Name
-		}
+	if len(all) != 1 {
+		t.Fatalf("the pipelines are %v", all)
 	}
-	t.Fatalf("no pipeline of %s among %v", config, all)
-	return ""
+	if out, err := s.command("run", all[0].Name).CombinedOutput(); err != nil {
+		t.Fatalf("%s", out)
+	}
+	newest, err := c.ListTransferRuns(t.Context(), &pb.ListTransferRunsRequest{Parent: config}).Next()
+	ok(t, err)
+	return s.wait(t, c, newest.GetName())
 }
 
 // agree compares what REST, gRPC and the command line say of every run.
