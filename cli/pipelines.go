@@ -74,28 +74,6 @@ func next(p client.Pipeline, now time.Time) string {
 	return clock(nearest, now)
 }
 
-func (c *command) runCommand() *cobra.Command {
-	var wait bool
-	var mode string
-	cmd := &cobra.Command{
-		Use: "run PIPELINE", Short: "Start a run of a pipeline", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			api, err := c.client(cmd)
-			if err != nil {
-				return err
-			}
-			s, err := api.Start(cmd.Context(), args[0], client.Order{Mode: syncline.Mode(mode)})
-			if err != nil {
-				return err
-			}
-			return c.started(cmd, s, wait)
-		},
-	}
-	cmd.Flags().BoolVar(&wait, "wait", false, "execute it here when no server does, and return when it has ended")
-	cmd.Flags().StringVar(&mode, "mode", "", "full or incremental, instead of what the pipeline says")
-	return cmd
-}
-
 // started says what became of an order, or sees the run to its end.
 func (c *command) started(cmd *cobra.Command, s client.Started, wait bool) error {
 	if wait {
@@ -111,12 +89,17 @@ func (c *command) started(cmd *cobra.Command, s client.Started, wait bool) error
 	}
 	return c.draw(s.Run, func() {
 		c.say("run %s of %s %s", tail(s.Run.ID), plain(s.Run.Pipeline), s.How)
-		if others || s.Run.Owner == syncline.OwnerExternal {
-			c.say("  next: syncline runs watch %s", tail(s.Run.ID))
-			return
-		}
-		c.say("  next: no server is running that would execute it: syncline serve, or syncline worker --once")
+		c.left(others, s.Run)
 	})
+}
+
+// left says who executes what was ordered.
+func (c *command) left(others bool, r client.Run) {
+	if others || r.Owner == syncline.OwnerExternal {
+		c.say("  next: syncline runs watch %s", tail(r.ID))
+		return
+	}
+	c.say("  next: no server is running that would execute it: syncline serve, or syncline worker --once")
 }
 
 // othersWork reports whether somebody else may be expected to execute a run that waits.

@@ -18,7 +18,12 @@ const messagesShown = 10
 func (c *command) show(r client.Run) {
 	now := time.Now()
 	c.say("run       %s", r.ID)
-	c.say("pipeline  %s (revision %d)", plain(r.Pipeline), r.Revision)
+	if r.Parent == nil {
+		c.say("pipeline  %s (revision %d)", plain(r.Pipeline), r.Revision)
+	} else {
+		c.say("pipeline  %s", plain(r.Pipeline))
+		c.say("part of   run %s, as %s", r.Parent.Run, plain(r.Parent.Name()))
+	}
 	c.say("state     %s", word(r))
 	c.facts(r, now)
 	if len(r.Attempts) > 0 {
@@ -47,6 +52,9 @@ func (c *command) facts(r client.Run, now time.Time) {
 	c.say("created   %s (%s)", clock(r.CreatedAt, now), r.Origin)
 	if !r.StartedAt.IsZero() {
 		c.say("took      %s", lasted(r, now))
+	}
+	if r.Window != nil {
+		c.say("window    %s", stretch(r))
 	}
 	if r.Why != "" {
 		c.say("why       %s", plain(r.Why))

@@ -23,7 +23,9 @@ type Run struct {
 	Why        string             `json:"why,omitempty"` // why a skipped run did not run
 	Owner      syncline.Owner     `json:"owner"`         // who executes it: the engine, or an outside worker
 	Origin     syncline.Origin    `json:"origin"`
+	Parent     *syncline.Parent   `json:"parent,omitempty"` // of which run's work this is a part
 	Mode       syncline.Mode      `json:"mode,omitempty"`
+	Window     *syncline.Window   `json:"window,omitempty"` // the stretch of time it replaces
 	Load       string             `json:"load"`
 	Tries      int                `json:"tries"`
 	MaxTries   int                `json:"max_tries"`
@@ -77,6 +79,11 @@ type Order struct {
 	Mode syncline.Mode `json:"mode,omitempty"`
 	// Adopt goes on with what is unfinished instead of starting anew.
 	Adopt bool `json:"adopt,omitempty"`
+	// Window limits the run to a stretch of the entities' cursors, which is read and replaced
+	// whole. Such a run queues behind what lives, whatever the pipeline's overlap policy.
+	Window *syncline.Window `json:"window,omitempty"`
+	// Every cuts the window into runs of this length, such as "24h", the newest first.
+	Every string `json:"every,omitempty"`
 	// DedupeKey makes a repeated call harmless; Start draws one when it is empty.
 	DedupeKey string `json:"dedupe_key,omitempty"`
 }
@@ -85,6 +92,9 @@ type Order struct {
 type Started struct {
 	How string `json:"how"` // "started", "queued", "adopted", "repeated"
 	Run Run    `json:"run"`
+	// Runs are all that an order with a window has made, in the order in which they go; Run
+	// is the first.
+	Runs []Run `json:"runs,omitempty"`
 }
 
 // Start starts a run of a pipeline, or adopts an unfinished one.

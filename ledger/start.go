@@ -188,6 +188,9 @@ func (l *Ledger) adoptFailed(tx syncline.Tx, p *syncline.Pipeline) (*syncline.Ru
 	if err != nil || len(newest) == 0 || newest[0].State != syncline.StateFailed {
 		return nil, err
 	}
+	if newest[0].Window != nil { // which is not what an order without one asks for
+		return nil, nil
+	}
 	if same, err := sameWork(tx, p, newest[0]); err != nil || !same {
 		return nil, err
 	}

@@ -242,3 +242,18 @@ func TestStartAllTogether(t *testing.T) {
 		}
 	})
 }
+
+// A run of a stretch that failed is not what somebody means who wants all of it.
+func TestAdoptLeavesWindows(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		p := f.pipeline("a", nil)
+		r := f.startAll(p, ledger.Order{Window: window(1)})[0]
+		_, err := f.Fail(t.Context(), f.claim().Hold(), syncline.Errorf(syncline.NotFound, "no table"))
+		f.must(err)
+		got, how, err := f.Start(t.Context(), ledger.Order{PipelineID: p.ID, Adopt: true})
+		f.must(err)
+		if how != ledger.Started || got.ID == r.ID || got.Window != nil {
+			t.Errorf("%s run %s of the window %+v", how, got.ID, got.Window)
+		}
+	})
+}

@@ -11,7 +11,7 @@ func drawRun(d ledger.Detail, messages []syncline.Message) client.Run {
 	r := d.Run
 	out := client.Run{
 		ID: r.ID, Pipeline: r.Pipeline, PipelineID: r.PipelineID, Revision: r.Revision,
-		State: r.State, Facts: r.Facts, Wait: r.Wait, Why: r.Why, Owner: r.Owner, Origin: r.Origin, Mode: r.Mode, Load: r.Load,
+		State: r.State, Facts: r.Facts, Wait: r.Wait, Why: r.Why, Owner: r.Owner, Origin: r.Origin, Parent: r.Parent, Mode: r.Mode, Window: r.Window, Load: r.Load,
 		Tries: r.Tries, MaxTries: r.Max, Worker: r.Worker,
 		CreatedAt: r.CreatedAt, Due: r.Due, NotBefore: r.NotBefore, StartedAt: r.StartedAt, EndedAt: r.EndedAt, UpdatedAt: r.UpdatedAt,
 		Attempts: list(r.Attempts), Tasks: []client.Task{}, Error: r.Error, Messages: list(messages),

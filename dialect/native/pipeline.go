@@ -102,6 +102,9 @@ func (a *API) start(ctx context.Context, in *startInput) (client.Started, error)
 	if err != nil {
 		return client.Started{}, err
 	}
+	if in.Body.Window != nil || in.Body.Every != "" {
+		return a.backfill(ctx, p, in.Body)
+	}
 	r, how, err := a.o.Ledger.Start(ctx, ledger.Order{PipelineID: p.ID, Mode: in.Body.Mode, Adopt: in.Body.Adopt, DedupeKey: in.Body.DedupeKey})
 	if err != nil {
 		return client.Started{}, err
