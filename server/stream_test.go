@@ -74,6 +74,19 @@ func (r *raw) until(within time.Duration, looked func(http2.Frame) bool) bool {
 	}
 }
 
+// sentAway is the reason that the connection ends for.
+func (r *raw) sentAway(within time.Duration) (why http2.ErrCode) {
+	r.t.Helper()
+	r.until(within, func(f http2.Frame) bool {
+		g, ok := f.(*http2.GoAwayFrame)
+		if ok {
+			why = g.ErrCode
+		}
+		return ok
+	})
+	return why
+}
+
 func ended(f http2.Frame) bool { _, ok := f.(*http2.GoAwayFrame); return ok }
 
 func TestStreamHeadersAreBounded(t *testing.T) {
@@ -139,7 +152,9 @@ func TestLargeFrames(t *testing.T) {
 	f := setup(t).serve(server.Listen{Address: "0"})
 	r := f.raw()
 	f.must(r.WriteRawFrame(http2.FrameData, 0, 1, make([]byte, 100<<10)))
-	r.until(5*time.Second, ended)
+	if why := r.sentAway(5 * time.Second); why != http2.ErrCodeFrameSize {
+		t.Errorf("sent away with %s", why)
+	}
 }
 
 // A client that asks and takes back, again and again, has no more done for it than one that
@@ -166,15 +181,7 @@ func TestRapidResets(t *testing.T) {
 			}
 		}
 	}()
-	var why http2.ErrCode
-	r.until(10*time.Second, func(f http2.Frame) bool {
-		g, ok := f.(*http2.GoAwayFrame)
-		if ok {
-			why = g.ErrCode
-		}
-		return ok
-	})
-	if why != http2.ErrCodeEnhanceYourCalm || most.Load() > 100 {
+	if why := r.sentAway(10 * time.Second); why != http2.ErrCodeEnhanceYourCalm || most.Load() > 100 {
 		t.Errorf("sent away with %s; %d at once", why, most.Load())
 	}
 	f.says(f.request("GET", "/api/x", "", f.key(auth.Viewer)), 200)
