@@ -96,6 +96,7 @@ type fixture struct {
 	http *httptest.Server
 	log  *bytes.Buffer
 	as   auth.Principal
+	door func(w http.ResponseWriter, r *http.Request) // nil: lets everybody in
 }
 
 func setup(t testing.TB) *fixture {
@@ -111,6 +112,10 @@ func setup(t testing.TB) *fixture {
 		t.Fatal(err)
 	}
 	f.http = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if f.door != nil {
+			f.door(w, r)
+			return
+		}
 		f.mux.ServeHTTP(w, r.WithContext(auth.With(r.Context(), f.as)))
 	}))
 	f.http.Config.Protocols = new(http.Protocols)
