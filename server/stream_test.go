@@ -278,7 +278,7 @@ func TestProtocolsOfTLS(t *testing.T) {
 		resp, err := (&http.Client{Transport: transport}).Do(f.request("GET", "/x", "", c))
 		f.must(err)
 		_ = resp.Body.Close()
-		if resp.Proto != want || resp.StatusCode != 200 {
+		if resp.Proto != want || resp.StatusCode != http.StatusOK {
 			t.Errorf("%s: %s", resp.Proto, resp.Status)
 		}
 	}
