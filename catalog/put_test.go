@@ -197,7 +197,7 @@ func TestEveryFieldIsCompared(t *testing.T) {
 			ID: "s", Mode: "full", Cron: "@daily", Zone: "Europe/Berlin", Misfire: "none", Off: true,
 			Start: time.Unix(1e9, 0).UTC(), End: time.Unix(3e9, 0).UTC(),
 		}},
-		Overlap: "queue", Outcome: "all", MaxTries: 1, Deadline: 1, Parallel: 1, KeepRuns: 1, KeepDays: 1, Host: "h", Confined: true,
+		Overlap: "queue", Outcome: "all", MaxTries: 1, Deadline: 1, UpdateWithin: 1, Parallel: 1, KeepRuns: 1, KeepDays: 1, Host: "h", Confined: true,
 		Labels: map[string]string{"l": "m"},
 	}
 	for v, skip := range map[reflect.Value]string{

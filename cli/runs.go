@@ -60,11 +60,19 @@ func (c *command) runsTable(rs []client.Run) {
 	right(t, 5, 6, 7, 8)
 	for _, r := range rs {
 		t.AppendRow(table.Row{
-			tail(r.ID), clip(plain(r.Pipeline), 60), word(r), clock(r.CreatedAt, now), lasted(r, now),
+			tail(r.ID), clip(plain(whose(r)), 60), word(r), clock(r.CreatedAt, now), lasted(r, now),
 			count(r.Totals.Read), count(written(r.Totals)), count(r.Totals.Rejected),
 		})
 	}
 	t.Render()
+}
+
+// whose is a run's pipeline, and what it is of another run's work.
+func whose(r client.Run) string {
+	if r.Parent == nil {
+		return r.Pipeline
+	}
+	return r.Pipeline + ": " + r.Parent.Name() + " of " + tail(r.Parent.Run)
 }
 
 // lasted is how long a run took, or takes so far.
