@@ -1,7 +1,11 @@
 package ledger_test
 
 import (
+	"errors"
+	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -415,5 +419,85 @@ func (f *fixture) soon(most time.Duration, ok func() bool) {
 		if time.Now().After(end) {
 			f.t.Fatal("not in time")
 		}
+	}
+}
+
+// TestChildrenRace: children that begin and end side by side, while the source finishes and
+// people cancel, leave every parent ended once, with the rows of its children.
+func TestChildrenRace(t *testing.T) {
+	const parents, each = 4, 12
+	onBoth(t, func(t *testing.T, f *fixture) {
+		var ids []string
+		for i := range parents {
+			p := f.pipeline(fmt.Sprint("x", i), external)
+			ids = append(ids, f.hand(f.start(p, ledger.Order{}).ID, "k").ID)
+			f.children(ids[i], 3, slices.Repeat([]string{"a", "b", "c"}, each/3)...)
+		}
+		canceled := ids[parents-1]
+		var all sync.WaitGroup
+		for range 6 {
+			all.Go(func() { f.workOff(ids) })
+		}
+		for _, id := range ids {
+			all.Go(func() {
+				if _, err := f.FinishOutside(t.Context(), id, by("k")); err != nil {
+					t.Error(err)
+				}
+				if id == canceled {
+					if _, err := f.Cancel(t.Context(), id, "enough"); err != nil && syncline.CodeOf(err) != syncline.FailedPrecondition {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		all.Wait()
+		for _, id := range ids {
+			d := f.detail(id)
+			if n := syncline.Totals(d.Tasks).Read; id != canceled && (d.Run.State != syncline.StateSucceeded || n != each) {
+				t.Errorf("run %s is %s with %d rows, %v", id, d.Run.State, n, d.Run.Error)
+			}
+			if log := f.log(id); id != canceled && len(log) != 2*each {
+				t.Errorf("%d messages, want %d: %v", len(log), 2*each, log)
+			}
+		}
+	})
+}
+
+// workOff does children until all parents and children have ended.
+func (f *fixture) workOff(parents []string) {
+	for !f.t.Failed() {
+		gs, err := f.Claim(f.t.Context(), f.w, 4)
+		if err != nil {
+			f.t.Error(err)
+			return
+		}
+		for _, g := range gs {
+			f.one(g)
+		}
+		if len(gs) > 0 {
+			continue
+		}
+		if _, err := f.Scan(f.t.Context()); err != nil {
+			f.t.Error(err)
+		}
+		live, err := f.Runs(f.t.Context(), syncline.RunFilter{UnfinishedIn: true})
+		if err != nil || len(live) == 0 {
+			return
+		}
+	}
+}
+
+// one does a child, or leaves it when it was canceled.
+func (f *fixture) one(g syncline.Grant) {
+	ctx, h := f.t.Context(), g.Hold()
+	_, err := f.Plan(ctx, h, []syncline.Task{{Name: "rows", Kind: "transfer"}})
+	if err == nil {
+		err = f.EndTask(ctx, h, syncline.TaskEnd{Name: "rows", State: syncline.TaskSucceeded, Stats: read(1)})
+	}
+	if err == nil {
+		_, err = f.Finish(ctx, h)
+	}
+	if err != nil && !errors.Is(err, syncline.ErrLeaseLost) {
+		f.t.Error(err)
 	}
 }
