@@ -37,3 +37,12 @@ func (c *Catalog) PutDoc(ctx context.Context, dialect, kind, id string, body jso
 func (c *Catalog) DeleteDoc(ctx context.Context, dialect, kind, id string) error {
 	return c.update(ctx, func(tx syncline.Tx) error { return tx.DeleteDoc(dialect, kind, id) })
 }
+
+// Docs lists a dialect's documents of a kind behind an id, by their ids.
+func (c *Catalog) Docs(ctx context.Context, dialect, kind, after string, limit int) (docs []syncline.Doc, err error) {
+	err = c.view(ctx, func(tx syncline.Tx) error {
+		docs, err = tx.Docs(dialect, kind, after, limit)
+		return err
+	})
+	return docs, err
+}

@@ -27,14 +27,17 @@ type drawer struct {
 	// Config has the members that a client sets, in proto-JSON. Secret parameters are hidden
 	// in it: they are in the definition, sealed.
 	Config json.RawMessage `json:"config"`
+	// Offset is between a slot and the moment that its run is for.
+	Offset time.Duration `json:"offset,omitempty"`
 }
 
 // config is a pipeline as this API sees it.
 type config struct {
 	place
-	id  string
-	p   *syncline.Pipeline
-	doc *pb.TransferConfig // as the client has set it
+	id     string
+	p      *syncline.Pipeline
+	doc    *pb.TransferConfig // as the client has set it
+	offset time.Duration      // between a slot and the moment that its run is for
 }
 
 func (c *config) name() string { return configName(c.place, c.id) }
@@ -53,7 +56,7 @@ func (a *API) configOf(p *syncline.Pipeline) (*config, error) {
 	if err := json.Unmarshal(p.Ext[Name], &d); err != nil {
 		return nil, fmt.Errorf("read the transfer config of pipeline %s: %w", p.ID, err)
 	}
-	c.id, c.place, c.doc = d.ID, place{d.Project, d.Location}, &pb.TransferConfig{}
+	c.id, c.place, c.offset, c.doc = d.ID, place{d.Project, d.Location}, d.Offset, &pb.TransferConfig{}
 	if err := protojson.Unmarshal(d.Config, c.doc); err != nil {
 		return nil, fmt.Errorf("read the transfer config of pipeline %s: %w", p.ID, err)
 	}

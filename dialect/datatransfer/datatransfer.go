@@ -50,6 +50,8 @@ var (
 // API serves the calls, over REST and gRPC alike.
 type API struct {
 	pb.UnimplementedDataTransferServiceServer
+	pb.UnimplementedDataSourceServiceServer
+	pb.UnimplementedTransferResourceServiceServer
 	pb.UnimplementedLocationsServer
 	o      Options
 	tokens *gapi.Tokens
@@ -64,7 +66,10 @@ func New(o Options) (*gapi.Mux, error) {
 	a := &API{o: o, tokens: gapi.NewTokens(o.Box)}
 	return gapi.New(gapi.Options{
 		Name: Name, Prefix: "/" + Name, Log: o.Log, Discovery: map[string][]byte{"v1": discovery, "v2": bigquery},
-		Services: []gapi.Service{{Desc: &pb.DataTransferService_ServiceDesc, Impl: a}, {Desc: &pb.Locations_ServiceDesc, Impl: a}},
+		Services: []gapi.Service{
+			{Desc: &pb.DataTransferService_ServiceDesc, Impl: a}, {Desc: &pb.DataSourceService_ServiceDesc, Impl: a},
+			{Desc: &pb.TransferResourceService_ServiceDesc, Impl: a}, {Desc: &pb.Locations_ServiceDesc, Impl: a},
+		},
 	})
 }
 

@@ -71,16 +71,16 @@ func (k kind) entities(given params) (all []syncline.EntitySpec, err error) {
 		return []syncline.EntitySpec{one}, nil
 	}
 	if one.Mode == syncline.ModeIncremental && one.Cursor == "" {
-		return nil, k.bad("cursor", "an incremental transfer needs the parameter %q", "cursor").Try("name the column that moves with every change")
+		return nil, syncline.Invalid("params.cursor", "an incremental transfer needs the parameter %q", "cursor").Try("name the column that moves with every change")
 	}
 	from := map[string]string{}
 	for _, name := range texts(given["tables"]) {
 		table := lastPart(name)
 		switch {
 		case strings.ContainsAny(name, "*?") || table == "":
-			return nil, k.bad("tables", "%q is no name of a table", name).Try("name each table that is to be transferred")
+			return nil, syncline.Invalid("params.tables", "%q is no name of a table", name).Try("name each table that is to be transferred")
 		case from[table] != "":
-			return nil, k.bad("tables", "%s and %s would both land in table %q of the dataset", from[table], name, table).Try("make a transfer config for each")
+			return nil, syncline.Invalid("params.tables", "%s and %s would both land in table %q of the dataset", from[table], name, table).Try("make a transfer config for each")
 		}
 		from[table] = name
 		e := one

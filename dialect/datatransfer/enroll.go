@@ -47,8 +47,8 @@ func (a *API) enroll(ctx context.Context, text string, ids []string, change func
 		return nil, syncline.Invalid("data_source_ids", "name at least one data source")
 	}
 	for _, id := range ids {
-		if _, ok := a.kind(id); !ok {
-			return nil, notFound()
+		if _, err := a.source(ctx, n.place, id); err != nil {
+			return nil, err
 		}
 	}
 	left, err := a.unenrolled(ctx, n.place)

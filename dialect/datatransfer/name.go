@@ -28,10 +28,11 @@ const (
 
 // What names go on with behind their place.
 const (
-	ofPlace  = ""
-	ofSource = "/dataSources/{source}"
-	ofConfig = "/transferConfigs/{config}"
-	ofRun    = ofConfig + "/runs/{run}"
+	ofPlace      = ""
+	ofSource     = "/dataSources/{source}"
+	ofConfig     = "/transferConfigs/{config}"
+	ofDefinition = "/dataSourceDefinitions/{source}"
+	ofRun        = ofConfig + "/runs/{run}"
 )
 
 // name is a resource's name taken apart.

@@ -3,13 +3,9 @@ package datatransfer
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 
-	"github.com/synclinehq/syncline"
 	"github.com/synclinehq/syncline/registry"
 	"github.com/synclinehq/syncline/spec"
 )
@@ -69,111 +65,6 @@ const hidden = "•••"
 
 // params are the values of a config's parameters, by their ids.
 type params map[string]any
-
-// accept checks what a client gives, and puts whole numbers into the text that they are
-// answered in.
-func (k kind) accept(given params) (params, error) {
-	out := params{}
-	for _, id := range slices.Sorted(maps.Keys(given)) {
-		f, ok := k.parameter(id)
-		if !ok {
-			return nil, k.bad(id, "data source %s has no parameter %q", k.Kind, id).Try("it has: %s", strings.Join(k.ids(), ", "))
-		}
-		v, err := k.value(f, given[id])
-		if err != nil {
-			return nil, err
-		}
-		if v != nil {
-			out[id] = v
-		}
-	}
-	for _, f := range k.parameters() {
-		if f.Required && none(out[f.Name]) {
-			return nil, k.bad(f.Name, "parameter %q of data source %s has no value", f.Name, k.Kind).Try("%s", f.Help)
-		}
-	}
-	return out, nil
-}
-
-func (k kind) ids() (all []string) {
-	for _, f := range k.parameters() {
-		all = append(all, f.Name)
-	}
-	return all
-}
-
-func none(v any) bool {
-	list, isList := v.([]any)
-	return v == nil || v == "" || isList && len(list) == 0
-}
-
-func (k kind) bad(id, format string, args ...any) *syncline.Error {
-	e := syncline.Errorf(syncline.InvalidArgument, format, args...).Of(syncline.ClassConfig)
-	e.Field = "params." + id
-	return e
-}
-
-// value is a parameter's value in the type it is answered in; nil is none.
-func (k kind) value(f spec.Field, v any) (any, error) {
-	if v == nil {
-		return nil, nil
-	}
-	switch f.Type {
-	case spec.Int:
-		return k.whole(f, v)
-	case spec.Bool:
-		return k.truth(f, v)
-	case spec.List, spec.Map:
-		return k.texts(f, v)
-	}
-	text, ok := v.(string)
-	if !ok {
-		return nil, k.bad(f.Name, "parameter %q must be a string", f.Name)
-	}
-	if len(f.Options) > 0 && text != "" && !slices.Contains(f.Options, text) {
-		return nil, k.bad(f.Name, "parameter %q cannot be %q", f.Name, text).Try("it is one of: %s", strings.Join(f.Options, ", "))
-	}
-	return text, nil
-}
-
-// whole keeps a number in its digits: those of JSON lose some above 2⁵³.
-func (k kind) whole(f spec.Field, v any) (any, error) {
-	switch v := v.(type) {
-	case float64:
-		if v == math.Trunc(v) && math.Abs(v) <= 1<<53 {
-			return strconv.FormatInt(int64(v), 10), nil
-		}
-	case string:
-		if n, err := strconv.ParseInt(v, 10, 64); err == nil {
-			return strconv.FormatInt(n, 10), nil
-		}
-	}
-	return nil, k.bad(f.Name, "parameter %q must be a whole number, as in \"5\"", f.Name)
-}
-
-func (k kind) truth(f spec.Field, v any) (any, error) {
-	switch v {
-	case true, false, "true", "false":
-		return v, nil
-	}
-	return nil, k.bad(f.Name, "parameter %q must be true or false", f.Name)
-}
-
-func (k kind) texts(f spec.Field, v any) (any, error) {
-	list, ok := v.([]any)
-	for _, item := range list {
-		text, isText := item.(string)
-		_, _, isPair := strings.Cut(text, "=")
-		ok = ok && isText && (f.Type != spec.Map || isPair)
-	}
-	if !ok && f.Type == spec.Map {
-		return nil, k.bad(f.Name, "parameter %q must be a list of texts such as name=value", f.Name)
-	}
-	if !ok {
-		return nil, k.bad(f.Name, "parameter %q must be a list of strings", f.Name)
-	}
-	return list, nil
-}
 
 // setting is an accepted value in the type of the source's setting.
 func setting(f spec.Field, v any) any {

@@ -30,12 +30,16 @@ var beside = map[string]bool{"service_account_name": true, "version_info": true,
 // UpdateTransferConfig changes what the mask names and nothing else.
 func (a *API) UpdateTransferConfig(ctx context.Context, r *pb.UpdateTransferConfigRequest) (*pb.TransferConfig, error) {
 	given := r.GetTransferConfig()
-	_, n, err := a.config(ctx, "transfer_config.name", given.GetName(), ofConfig, auth.Edit)
+	c, n, err := a.config(ctx, "transfer_config.name", given.GetName(), ofConfig, auth.Edit)
 	if err != nil {
 		return nil, err
 	}
 	paths, err := changes(r.GetUpdateMask(), given)
 	if err != nil {
+		return nil, err
+	}
+	s, err := a.source(ctx, c.place, c.doc.GetDataSourceId())
+	if err != nil && !foreign(c.p) {
 		return nil, err
 	}
 	p, err := a.o.Catalog.Alter(ctx, Name, n.Get("config"), func(_ syncline.Tx, p *syncline.Pipeline) error {
@@ -45,17 +49,16 @@ func (a *API) UpdateTransferConfig(ctx context.Context, r *pb.UpdateTransferConf
 		}
 		doc := proto.CloneOf(c.doc)
 		doc.Disabled = !p.PausedAt.IsZero()
-		timed, err := a.apply(doc, given, paths)
+		timed, err := apply(doc, given, paths, s)
 		if err != nil {
 			return err
 		}
-		return a.keep(c, doc, timed)
+		return a.keep(c, s, doc, timed)
 	})
 	if err != nil {
 		return nil, absent(err)
 	}
-	c, err := a.configOf(p)
-	if err != nil {
+	if c, err = a.configOf(p); err != nil {
 		return nil, err
 	}
 	return a.drawConfig(ctx, c)
@@ -76,12 +79,12 @@ func changes(mask *fieldmaskpb.FieldMask, given *pb.TransferConfig) ([]string, e
 }
 
 // apply copies what the paths name. timed reports whether when it runs was among it.
-func (a *API) apply(doc, given *pb.TransferConfig, paths []string) (timed bool, err error) {
+func apply(doc, given *pb.TransferConfig, paths []string, s dataSource) (timed bool, err error) {
 	for _, path := range paths {
 		top, rest, nested := strings.Cut(path, ".")
 		switch {
 		case path == "*":
-			more, err := a.apply(doc, given, everything())
+			more, err := apply(doc, given, everything(), s)
 			timed = timed || more
 			if err != nil {
 				return timed, err
@@ -92,7 +95,7 @@ func (a *API) apply(doc, given *pb.TransferConfig, paths []string) (timed bool, 
 		case path == "data_source_id" && given.GetDataSourceId() != doc.GetDataSourceId():
 			return timed, syncline.Invalid("transfer_config.data_source_id", "the data source of a transfer config cannot be changed")
 		case top == "params" && nested:
-			a.copyParam(doc, given, rest)
+			copyParam(doc, given, rest, s)
 			continue
 		}
 		switch top {
@@ -119,11 +122,9 @@ func everything() (paths []string) {
 }
 
 // copyParam copies one parameter; a client may have written its id in camel case.
-func (a *API) copyParam(doc, given *pb.TransferConfig, id string) {
-	if k, ok := a.kind(doc.GetDataSourceId()); ok {
-		if _, known := k.parameter(id); !known {
-			id = snake(id)
-		}
+func copyParam(doc, given *pb.TransferConfig, id string, s dataSource) {
+	if s.parameter(id) == nil {
+		id = snake(id)
 	}
 	if doc.Params == nil {
 		doc.Params = &structpb.Struct{Fields: map[string]*structpb.Value{}}

@@ -36,9 +36,13 @@ func (a *API) CreateTransferConfig(ctx context.Context, r *pb.CreateTransferConf
 	if given.GetDestinationDatasetId() == "" {
 		return nil, syncline.Invalid("transfer_config.destination_dataset_id", "a transfer config needs a destination_dataset_id")
 	}
+	s, err := a.source(ctx, n.place, given.GetDataSourceId())
+	if err != nil {
+		return nil, err
+	}
 	id := uuid.NewString()
 	p, err := a.o.Catalog.Make(ctx, Name, id, func(_ syncline.Tx, p *syncline.Pipeline) error {
-		return a.keep(&config{place: n.place, id: id, p: p}, given, true)
+		return a.keep(&config{place: n.place, id: id, p: p}, s, given, true)
 	})
 	if err != nil {
 		return nil, err
@@ -60,37 +64,42 @@ func oneIdentity(account, version, code string) error {
 
 // keep checks a config and stores it in its pipeline. Plain intervals count from now when
 // timed says that when it runs was given.
-func (a *API) keep(c *config, given *pb.TransferConfig, timed bool) error {
+func (a *API) keep(c *config, s dataSource, given *pb.TransferConfig, timed bool) error {
 	clearOutput(given)
-	k, ok := a.kind(given.GetDataSourceId())
-	if !ok {
-		return notFound()
-	}
-	values, err := k.accept(given.GetParams().AsMap())
+	values, err := s.accept(given.GetParams().AsMap(), c.values())
 	if err != nil {
 		return err
 	}
 	if err := checkMembers(given); err != nil {
 		return err
 	}
-	t, err := timingOf(given)
+	t, err := timingOf(given, s.DataSource)
 	if err != nil {
 		return err
 	}
-	d, err := a.define(k, given.GetDestinationDatasetId(), values, c.p.Definition.Source.Settings)
+	d, err := s.define(a, given.GetDestinationDatasetId(), values, c.p.Definition.Source.Settings)
 	if err != nil {
 		return err
 	}
 	if d.Schedules, err = t.schedules(a.anchor(c.p, timed)); err != nil {
 		return err
 	}
-	if given.Params, err = structpb.NewStruct(k.hide(values)); err != nil {
+	if given.Params, err = structpb.NewStruct(s.hide(values)); err != nil {
 		return syncline.Invalid("transfer_config.params", "%s", err.Error())
 	}
 	d.Labels, d.Parallel, d.KeepRuns, d.KeepDays = c.p.Definition.Labels, c.p.Definition.Parallel, c.p.Definition.KeepRuns, c.p.Definition.KeepDays
 	c.p.Definition, c.p.PausedAt = d, a.paused(c.p.PausedAt, given.GetDisabled())
+	c.offset = s.offset
 	given.Disabled = false // it is the pipeline's pause
 	return c.store(given)
+}
+
+// values are the parameters so far; nil of a config that is being made.
+func (c *config) values() params {
+	if c.doc == nil {
+		return nil
+	}
+	return c.doc.GetParams().AsMap()
 }
 
 // anchor is what a plain interval counts from.
@@ -124,7 +133,7 @@ func (c *config) store(doc *pb.TransferConfig) error {
 	if raw, err = json.Marshal(plain); err != nil {
 		return err
 	}
-	whole, err := json.Marshal(drawer{ID: c.id, Project: c.project, Location: c.location, Config: raw})
+	whole, err := json.Marshal(drawer{ID: c.id, Project: c.project, Location: c.location, Config: raw, Offset: c.offset})
 	if err != nil {
 		return err
 	}
@@ -155,8 +164,8 @@ func checkMembers(c *pb.TransferConfig) error {
 }
 
 // hide puts a sign in the place of secrets.
-func (k kind) hide(values params) map[string]any {
-	out := map[string]any{}
+func (k kind) hide(values params) params {
+	out := params{}
 	for id, v := range values {
 		if out[id] = v; k.secret(id) && v != "" {
 			out[id] = hidden

@@ -73,7 +73,7 @@ func drawRun(c *config, r *syncline.Run) *pb.TransferRun {
 		State: runStates[r.Aspect()], UserId: userID(c.p), ErrorStatus: failure(r),
 		NotificationPubsubTopic: c.doc.GetNotificationPubsubTopic(), EmailPreferences: c.doc.GetEmailPreferences(),
 		PartnerToken: c.doc.GetPartnerToken(),
-		ScheduleTime: instant(r.Due), RunTime: instant(r.Due), UpdateTime: instant(r.StateAt), EndTime: instant(r.EndedAt),
+		ScheduleTime: instant(r.Due), RunTime: instant(r.Due.Add(c.offset)), UpdateTime: instant(r.StateAt), EndTime: instant(r.EndedAt),
 	}
 	doc.Destination = &pb.TransferRun_DestinationDatasetId{DestinationDatasetId: c.doc.GetDestinationDatasetId()}
 	if !r.DataTime.IsZero() {

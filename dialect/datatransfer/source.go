@@ -36,38 +36,39 @@ func (k kind) drawSource(p place) *pb.DataSource {
 	for _, f := range k.parameters() {
 		doc.Parameters = append(doc.Parameters, &pb.DataSourceParameter{
 			ParamId: f.Name, DisplayName: f.Label, Description: f.Help, Type: parameterTypes[f.Type],
-			Required: f.Required, AllowedValues: f.Options,
+			Required: f.Required, AllowedValues: f.Options, ValidationRegex: patternOf(f),
 		})
 	}
 	return doc
 }
 
+// patternOf holds the items of a map, which travels as a list, to their form.
+func patternOf(f spec.Field) string {
+	if f.Type == spec.Map {
+		return "[^=]+=.*"
+	}
+	return ""
+}
+
 // GetDataSource answers one.
 // https://cloud.google.com/bigquery/docs/reference/datatransfer/rest/v1/projects.locations.dataSources/get
 func (a *API) GetDataSource(ctx context.Context, r *pb.GetDataSourceRequest) (*pb.DataSource, error) {
-	n, k, err := a.dataSource(ctx, r.GetName())
-	if err != nil {
-		return nil, err
-	}
-	return k.drawSource(n.place), nil
+	s, err := a.dataSource(ctx, r.GetName())
+	return s.DataSource, err
 }
 
-func (a *API) dataSource(ctx context.Context, text string) (name, kind, error) {
+func (a *API) dataSource(ctx context.Context, text string) (s dataSource, err error) {
 	n, err := parse("name", text, ofSource)
 	if err == nil {
 		err = auth.From(ctx).Can(auth.Read)
 	}
 	if err != nil {
-		return n, kind{}, err
+		return s, err
 	}
 	if n.location == anywhere {
 		n.location = defaultLocation
 	}
-	k, ok := a.kind(n.Get("source"))
-	if !ok {
-		return n, k, notFound()
-	}
-	return n, k, nil
+	return a.source(ctx, n.place, n.Get("source"))
 }
 
 // ListDataSources lists the sources of this build.
@@ -88,26 +89,45 @@ func (a *API) ListDataSources(ctx context.Context, r *pb.ListDataSourcesRequest)
 	if err := a.open(r, r.GetPageToken(), &from); err != nil {
 		return nil, err
 	}
-	left, err := a.unenrolled(ctx, n.place)
+	all, err := a.sources(ctx, n.place)
 	if err != nil {
 		return nil, err
 	}
-	all := slices.DeleteFunc(a.kinds(), func(k kind) bool { return slices.Contains(left, k.Kind) })
-	out := &pb.ListDataSourcesResponse{}
-	for i := min(from, len(all)); i < len(all); i++ {
-		if len(out.DataSources) == size {
-			out.NextPageToken = a.onward(r, i)
-			break
-		}
-		out.DataSources = append(out.DataSources, all[i].drawSource(n.place))
+	from = min(max(from, 0), len(all))
+	out := &pb.ListDataSourcesResponse{DataSources: all[from:]}
+	if len(out.DataSources) > size {
+		out.DataSources = out.DataSources[:size]
+		out.NextPageToken = a.onward(r, from+size)
 	}
 	return out, nil
+}
+
+// sources are those in the lists of a place: ours, and those of partners.
+func (a *API) sources(ctx context.Context, p place) (all []*pb.DataSource, err error) {
+	left, err := a.unenrolled(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range a.kinds() {
+		all = append(all, k.drawSource(p))
+	}
+	partners, err := a.definitionsOf(ctx, p, "")
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range partners {
+		if s := d.GetDataSource(); !d.GetDisabled() {
+			s.Name = p.parent() + "/dataSources/" + s.GetDataSourceId()
+			all = append(all, s)
+		}
+	}
+	return slices.DeleteFunc(all, func(s *pb.DataSource) bool { return slices.Contains(left, s.GetDataSourceId()) }), nil
 }
 
 // CheckValidCreds is always satisfied: sources take their secrets as parameters.
 // https://cloud.google.com/bigquery/docs/reference/datatransfer/rest/v1/projects.locations.dataSources/checkValidCreds
 func (a *API) CheckValidCreds(ctx context.Context, r *pb.CheckValidCredsRequest) (*pb.CheckValidCredsResponse, error) {
-	_, _, err := a.dataSource(ctx, r.GetName())
+	_, err := a.dataSource(ctx, r.GetName())
 	return &pb.CheckValidCredsResponse{HasValidCreds: true}, err
 }
 

@@ -164,6 +164,9 @@ func (a *API) start(ctx context.Context, c *config, moments []time.Time, labels 
 // schedule's interval before it. Without a cursor nothing but the present can be read, so
 // that only a run for now is possible.
 func (c *config) window(at, now time.Time) (*syncline.Window, error) {
+	if c.p.Definition.Owner == syncline.OwnerExternal {
+		return nil, nil // whoever does the run knows what the moment means
+	}
 	interval, err := c.interval(at)
 	if err != nil {
 		return nil, err

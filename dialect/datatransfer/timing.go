@@ -21,11 +21,14 @@ const (
 type timing struct {
 	text       string // "": the data source's default
 	start, end time.Time
-	manual     bool // never
+	manual     bool          // never
+	least      time.Duration // between two runs
+	usual      string        // what no text means; "": no runs
 }
 
 // timingOf reads both families, of which a config may use one.
-func timingOf(c *pb.TransferConfig) (t timing, err error) {
+func timingOf(c *pb.TransferConfig, s *pb.DataSource) (t timing, err error) {
+	t.least, t.usual = leastOf(s), s.GetDefaultSchedule()
 	v2 := c.GetScheduleOptionsV2()
 	if v2.GetSchedule() != nil && (c.GetSchedule() != "" || c.GetScheduleOptions() != nil) {
 		return t, syncline.Invalid("transfer_config.schedule_options_v2", "schedule_options_v2 cannot be given together with schedule or schedule_options")
@@ -50,6 +53,14 @@ func timingOf(c *pb.TransferConfig) (t timing, err error) {
 	return t, nil
 }
 
+// leastOf is the shortest time between two runs of a source.
+func leastOf(s *pb.DataSource) time.Duration {
+	if least := s.GetMinimumScheduleInterval(); least != nil {
+		return least.AsDuration()
+	}
+	return shortest
+}
+
 // moment is a given time; zero when there is none.
 func moment(field string, t *timestamppb.Timestamp) (time.Time, error) {
 	if t == nil {
@@ -63,16 +74,16 @@ func moment(field string, t *timestamppb.Timestamp) (time.Time, error) {
 
 // schedules are those of the pipeline. now is what a plain interval counts from.
 func (t timing) schedules(now time.Time) ([]syncline.Schedule, error) {
-	if t.manual {
+	if t.manual || t.text == "" && t.usual == "" {
 		return nil, nil
 	}
 	s := t.schedule(now)
 	if err := schedule.Check(s); err != nil {
-		return nil, syncline.Invalid("transfer_config.schedule", "%s", err.Error()).Try("for example: every 24 hours, every monday 09:00, 1,15 of month 04:00")
+		return nil, under("transfer_config.schedule", err)
 	}
-	least, err := schedule.Shortest(s)
-	if err == nil && least < shortest {
-		err = syncline.Invalid("transfer_config.schedule", "the schedule %q runs every %s; the least is every 15 minutes", t.text, least)
+	gap, err := schedule.Shortest(s)
+	if err == nil && gap < t.least {
+		err = syncline.Invalid("transfer_config.schedule", "the schedule %q runs every %s; the least is every %s", t.text, gap, t.least)
 	}
 	return []syncline.Schedule{s}, err
 }
@@ -82,7 +93,7 @@ func (t timing) schedules(now time.Time) ([]syncline.Schedule, error) {
 func (t timing) schedule(now time.Time) syncline.Schedule {
 	s := syncline.Schedule{ID: "schedule", Cron: t.text, Grammar: grammar, Anchor: now, Start: t.start, End: t.end}
 	if s.Cron == "" {
-		s.Cron = defaultSchedule
+		s.Cron = t.usual
 	}
 	if !s.End.IsZero() {
 		s.End = s.End.Add(-time.Nanosecond)
