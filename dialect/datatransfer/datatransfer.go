@@ -67,8 +67,10 @@ func New(o Options) (*gapi.Mux, error) {
 	return gapi.New(gapi.Options{
 		Name: Name, Prefix: "/" + Name, Log: o.Log, Discovery: map[string][]byte{"v1": discovery, "v2": bigquery},
 		Services: []gapi.Service{
-			{Desc: &pb.DataTransferService_ServiceDesc, Impl: a}, {Desc: &pb.DataSourceService_ServiceDesc, Impl: a},
-			{Desc: &pb.TransferResourceService_ServiceDesc, Impl: a}, {Desc: &pb.Locations_ServiceDesc, Impl: a},
+			{Desc: &pb.DataTransferService_ServiceDesc, Impl: a},
+			{Desc: &pb.DataSourceService_ServiceDesc, Impl: a},
+			{Desc: &pb.TransferResourceService_ServiceDesc, Impl: a},
+			{Desc: &pb.Locations_ServiceDesc, Impl: a},
 		},
 	})
 }
