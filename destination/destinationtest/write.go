@@ -260,15 +260,30 @@ func window(b *bench) {
 	for i := range f.rows {
 		f.rows[i][1] = "backfilled"
 	}
-	a := b.begin(f, byLoad("load-2"), func(t *destination.Target) {
+	stretch := func(t *destination.Target) {
 		t.Cursor = "at"
 		t.Window = &syncline.Window{From: time.Date(2024, 3, 6, 0, 0, 0, 0, time.UTC), To: time.Date(2024, 3, 11, 0, 0, 0, 0, time.UTC)}
-	})
+	}
+	a := b.begin(f, byLoad("load-2"), stretch)
 	a.part("0")
 	if p := a.publish(); p.Swept != 1 {
 		b.Errorf("swept %d", p.Swept)
 	}
 	want := append(before.rows[:5:5], f.rows...)
+	b.shows(a, append(want, before.rows[10:]...))
+	a.close()
+
+	// One row is as it is there, one has changed, and one stood outside.
+	next := orders(5, 7).with(at, func(n int) string { return day(n + 5) })
+	next.rows[0][1], next.rows[1][1] = "backfilled", "changed"
+	next.rows = append(next.rows, orders(2, 3).with(at, func(int) string { return day(9) }).rows...)
+	a = b.begin(next, byLoad("load-3"), stretch)
+	a.part("0")
+	p := a.publish()
+	if c := p.Counts; p.Swept != 2 || !c.Balanced() || !b.Converges && (c.Inserted != 0 || c.Updated != 2 || c.Unchanged != 1) {
+		b.Errorf("published %+v", p)
+	}
+	want = append(append(before.rows[:2:2], before.rows[3:5]...), next.rows...)
 	b.shows(a, append(want, before.rows[10:]...))
 	b.clean()
 }
