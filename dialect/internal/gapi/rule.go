@@ -145,6 +145,7 @@ func sortBindings(all []*binding) error {
 		return cmp.Or(
 			-cmp.Compare(min(len(a.template.verb), 1), min(len(b.template.verb), 1)),
 			-cmp.Compare(a.template.literals(), b.template.literals()),
+			cmp.Compare(a.template.open(), b.template.open()),
 			-cmp.Compare(len(a.template.segments), len(b.template.segments)),
 		)
 	})

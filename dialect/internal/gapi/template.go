@@ -86,6 +86,14 @@ func (t *template) literals() int {
 	return n
 }
 
+// open is 1 when the path may go on for ever, which is less specific than any path that ends.
+func (t *template) open() int {
+	if n := len(t.segments); n > 0 && t.segments[n-1] == "**" {
+		return 1
+	}
+	return 0
+}
+
 // path is a request's path, taken apart.
 type path struct {
 	segments []string // decoded; "" for one that no "*" matches
@@ -141,9 +149,9 @@ func (t *template) match(p path) (values []string, ok bool) {
 }
 
 func (t *template) fits(segments []string) bool {
-	n := len(t.segments)
-	if n > 0 && t.segments[n-1] == "**" {
-		if n--; len(segments) < n {
+	n := len(t.segments) - t.open()
+	if t.open() > 0 {
+		if len(segments) < n {
 			return false
 		}
 		for _, s := range segments[n:] {
