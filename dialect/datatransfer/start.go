@@ -136,7 +136,7 @@ func (c *config) schedule() (syncline.Schedule, error) {
 
 // start starts a run for each moment, all or none.
 func (a *API) start(ctx context.Context, c *config, moments []time.Time, labels map[string]string) ([]*pb.TransferRun, error) {
-	now := a.o.Now()
+	now := a.o.Now().Truncate(time.Microsecond) // as the ledger keeps times
 	var orders []ledger.Order
 	for i, at := range moments {
 		o := ledger.Order{
