@@ -183,6 +183,28 @@ func TestFinishAtOnce(t *testing.T) {
 	})
 }
 
+// TestDeclined: a source may fail a run that it has not taken, and none that somebody has.
+func TestDeclined(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		p := f.pipeline("x", external)
+		first, second := f.start(p, ledger.Order{}), f.start(p, ledger.Order{})
+		o := noting("k", `{"declined":true}`)
+		r, err := f.DeclineOutside(t.Context(), first.ID, o, syncline.Errorf(syncline.Unauthenticated, "no token"))
+		f.must(err)
+		if r.State != syncline.StateFailed || syncline.CodeOf(r.Error) != syncline.Unauthenticated || !r.StartedAt.IsZero() || len(r.Ext) != 1 {
+			t.Errorf("%+v", r)
+		}
+		if !f.detail(second.ID).Run.Head {
+			t.Error("the next run of the lane does not go on")
+		}
+		f.hand(second.ID, "k")
+		for _, id := range []string{first.ID, second.ID, f.start(f.pipeline("ours", nil), ledger.Order{}).ID} {
+			_, err = f.DeclineOutside(t.Context(), id, by("k"), nil)
+			f.refused(err, syncline.FailedPrecondition, "state")
+		}
+	})
+}
+
 // TestChildrenTakeTurns: of one word one at a time, and no more beside each other than
 // asked.
 func TestChildrenTakeTurns(t *testing.T) {

@@ -113,3 +113,12 @@ func (l *Ledger) LogOutside(ctx context.Context, id string, o Outside, ms []sync
 		return appendMessages(tx, &next, said)
 	})
 }
+
+// DeclineOutside fails a run that its outside source does not take: one that waits, or was
+// laid down. It is FailedPrecondition when somebody holds it or it has ended.
+func (l *Ledger) DeclineOutside(ctx context.Context, id string, o Outside, e *syncline.Error) (syncline.Run, error) {
+	return l.change(ctx, id, evDecline, func(_ syncline.Tx, r *syncline.Run, m *move) error {
+		m.err = e
+		return edit(r, o, m.now)
+	})
+}

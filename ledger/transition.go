@@ -22,6 +22,7 @@ const (
 	evNote          event = "note"
 	evChild         event = "child"
 	evFinish        event = "finish"
+	evDecline       event = "decline"
 	evHelp          event = "help"
 	evRelease       event = "release"
 	evForceCancel   event = "force_cancel"
@@ -141,6 +142,8 @@ func pending(r syncline.Run, m move) (syncline.Run, error) {
 		return cancel(r, m), nil
 	case evRequestHold:
 		return hold(r, m), nil
+	case evDecline:
+		return decline(r, m)
 	case evRunDeadline:
 		return end(r, m, syncline.StateFailed), nil
 	case evSkip:
@@ -180,10 +183,20 @@ func suspended(r syncline.Run, m move) (syncline.Run, error) {
 		}
 		r.Facts.Confirmed = append(r.Facts.Confirmed, m.confirm...)
 		return again(r, m), nil
+	case evDecline:
+		return decline(r, m)
 	case evRunDeadline:
 		return end(r, m, syncline.StateFailed), nil
 	}
 	return refuse(r, m)
+}
+
+// decline is an outside source that fails a run which nobody holds.
+func decline(r syncline.Run, m move) (syncline.Run, error) {
+	if r.Owner != syncline.OwnerExternal {
+		return refuse(r, m)
+	}
+	return end(r, m, syncline.StateFailed), nil
 }
 
 func running(r syncline.Run, m move) (syncline.Run, error) {
@@ -466,6 +479,7 @@ var refusals = map[event]string{
 	evHelp:          "nobody can help with it",
 	evChild:         "nothing can be added to it",
 	evFinish:        "no outside worker is at it",
+	evDecline:       "only a run that is done outside can be failed before it is claimed",
 	evRelease:       "nobody holds it",
 	evRequestCancel: "it has already ended and cannot be canceled",
 	evRequestHold:   "it cannot be held",

@@ -13,7 +13,7 @@ import (
 )
 
 var allEvents = []event{
-	evClaim, evReport, evDone, evFailRetryable, evFailPermanent, evAckCancel, evYield, evSuspend, evNote, evChild, evFinish, evHelp,
+	evClaim, evReport, evDone, evFailRetryable, evFailPermanent, evAckCancel, evYield, evSuspend, evNote, evChild, evFinish, evDecline, evHelp,
 	evRelease, evForceCancel, evRunDeadline, evRequestCancel, evRequestHold, evResume, evSkip,
 }
 
@@ -28,6 +28,7 @@ var table = map[string]string{
 	"pending request_hold":   "suspended",
 	"pending run_deadline":   "failed",
 	"pending skip":           "skipped",
+	"pending decline":        "external?failed -",
 
 	"running report":         "finish?- =",
 	"running done":           "finish?- succeeded",
@@ -51,6 +52,7 @@ var table = map[string]string{
 	"suspended request_hold":   "=",
 	"suspended resume":         "mass_delete?- pending",
 	"suspended run_deadline":   "failed",
+	"suspended decline":        "external?failed -",
 
 	"failed resume":           "external?- pending",
 	"canceled request_cancel": "=",
