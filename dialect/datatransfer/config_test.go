@@ -69,6 +69,7 @@ func TestPatch(t *testing.T) {
 		got := d.ok(http.MethodPatch, name+"?updateMask="+c.mask, c.body)
 		same(t, c.mask, pick(got, c.want), c.want)
 	}
+	d.ok(http.MethodPatch, name+"?updateMask=transfer_config.displayName,service_account_name&serviceAccountName=", doc{"displayName": "newest"})
 	same(t, "a schedule again", d.ok(http.MethodPatch, name+"?updateMask=schedule", doc{"schedule": "every 15 minutes"})["nextRunTime"], any("2026-03-04T10:32:00Z"))
 	off := d.ok(http.MethodPatch, name+"?updateMask=disabled", doc{"disabled": true})
 	if off["disabled"] != true || off["nextRunTime"] != nil {

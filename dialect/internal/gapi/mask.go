@@ -92,7 +92,8 @@ func snake(name string) string {
 }
 
 // settleMasks puts clean paths into the request's field masks, when it is known what
-// they speak of.
+// they speak of. A path may also name a text that stands beside the mask in the request: by
+// it some clients say that they mean that one, and it is left to the method.
 func (m *method) settleMasks(req protoreflect.Message) error {
 	if m.edited == nil {
 		return nil
@@ -100,25 +101,31 @@ func (m *method) settleMasks(req protoreflect.Message) error {
 	var err error
 	req.Range(func(field protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		if field.Message() != nil && !field.IsList() && field.Message().FullName() == "google.protobuf.FieldMask" {
-			err = settleMask(v.Message(), m.edited.Message(), string(field.Name()))
+			err = settleMask(v.Message(), m.edited.Message(), req.Descriptor())
 		}
 		return err == nil
 	})
 	return err
 }
 
-func settleMask(mask protoreflect.Message, of protoreflect.MessageDescriptor, name string) error {
+func settleMask(mask protoreflect.Message, of, request protoreflect.MessageDescriptor) error {
 	field := mask.Descriptor().Fields().ByName("paths")
 	given := mask.Get(field).List()
 	written := &fieldmaskpb.FieldMask{}
+	var beside []string
 	for i := range given.Len() {
-		written.Paths = append(written.Paths, given.Get(i).String())
+		p := given.Get(i).String()
+		if f := fieldOf(request, p); f != nil && f.Kind() == protoreflect.StringKind && fieldOf(of, p) == nil {
+			beside = append(beside, string(f.Name()))
+			continue
+		}
+		written.Paths = append(written.Paths, p)
 	}
 	clean, err := Paths(written, of)
 	if err != nil {
 		return err
 	}
-	if len(clean) == 0 {
+	if clean = append(clean, beside...); len(clean) == 0 {
 		return nil
 	}
 	list := mask.Mutable(field).List()
