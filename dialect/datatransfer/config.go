@@ -110,7 +110,7 @@ func (a *API) drawConfig(ctx context.Context, c *config) (*pb.TransferConfig, er
 	if !next.IsZero() {
 		doc.NextRunTime = timestamppb.New(next)
 	}
-	newest, err := a.o.Ledger.Runs(ctx, syncline.RunFilter{PipelineID: c.p.ID, Limit: 1})
+	newest, err := a.o.Ledger.Runs(ctx, syncline.RunFilter{PipelineID: c.p.ID, Roots: true, Limit: 1})
 	if err != nil {
 		return nil, err
 	}

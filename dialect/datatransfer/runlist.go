@@ -79,7 +79,7 @@ type wanted struct {
 // runs are a page of them, and whether there are more. For the newest of each day all that
 // are newer than the page are looked at again.
 func (a *API) runs(ctx context.Context, w wanted) (page []*syncline.Run, more bool, err error) {
-	f := syncline.RunFilter{PipelineID: w.pipeline, Limit: most}
+	f := syncline.RunFilter{PipelineID: w.pipeline, Roots: true, Limit: most}
 	if !w.latest {
 		f.Aspects, f.BeforeAt, f.BeforeID = aspects(w.states), w.key.At, w.key.ID
 	}
