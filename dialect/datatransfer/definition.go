@@ -46,10 +46,7 @@ func readDefinition(doc *syncline.Doc) (*pb.DataSourceDefinition, error) {
 // CreateDataSourceDefinition registers a data source whose runs a partner does.
 // https://cloud.google.com/bigquery/docs/reference/datatransfer/rpc/google.cloud.bigquery.datatransfer.v1
 func (a *API) CreateDataSourceDefinition(ctx context.Context, r *pb.CreateDataSourceDefinitionRequest) (*pb.DataSourceDefinition, error) {
-	n, err := parse("parent", r.GetParent(), ofPlace)
-	if err == nil {
-		err = auth.From(ctx).May(auth.Edit, "")
-	}
+	n, err := admit(ctx, "parent", r.GetParent(), ofPlace, auth.Edit)
 	if err != nil {
 		return nil, err
 	}
@@ -112,10 +109,7 @@ func (a *API) checkDefinition(d *pb.DataSourceDefinition) error {
 
 // GetDataSourceDefinition answers one.
 func (a *API) GetDataSourceDefinition(ctx context.Context, r *pb.GetDataSourceDefinitionRequest) (*pb.DataSourceDefinition, error) {
-	n, err := parse("name", r.GetName(), ofDefinition)
-	if err == nil {
-		err = auth.From(ctx).Can(auth.Read)
-	}
+	n, err := admit(ctx, "name", r.GetName(), ofDefinition, auth.Read)
 	if err != nil {
 		return nil, err
 	}
@@ -124,10 +118,7 @@ func (a *API) GetDataSourceDefinition(ctx context.Context, r *pb.GetDataSourceDe
 
 // ListDataSourceDefinitions lists those of a place.
 func (a *API) ListDataSourceDefinitions(ctx context.Context, r *pb.ListDataSourceDefinitionsRequest) (*pb.ListDataSourceDefinitionsResponse, error) {
-	n, err := parse("parent", r.GetParent(), ofPlace)
-	if err == nil {
-		err = auth.From(ctx).Can(auth.Read)
-	}
+	n, err := admit(ctx, "parent", r.GetParent(), ofPlace, auth.Read)
 	if err != nil {
 		return nil, err
 	}
@@ -179,10 +170,7 @@ func (a *API) definitionsOf(ctx context.Context, p place, after string) (all []*
 // UpdateDataSourceDefinition changes what the mask names.
 func (a *API) UpdateDataSourceDefinition(ctx context.Context, r *pb.UpdateDataSourceDefinitionRequest) (*pb.DataSourceDefinition, error) {
 	given := r.GetDataSourceDefinition()
-	n, err := parse("data_source_definition.name", given.GetName(), ofDefinition)
-	if err == nil {
-		err = auth.From(ctx).May(auth.Edit, "")
-	}
+	n, err := admit(ctx, "data_source_definition.name", given.GetName(), ofDefinition, auth.Edit)
 	if err != nil {
 		return nil, err
 	}
@@ -215,10 +203,7 @@ func (a *API) UpdateDataSourceDefinition(ctx context.Context, r *pb.UpdateDataSo
 
 // DeleteDataSourceDefinition removes one that no config refers to.
 func (a *API) DeleteDataSourceDefinition(ctx context.Context, r *pb.DeleteDataSourceDefinitionRequest) (*emptypb.Empty, error) {
-	n, err := parse("name", r.GetName(), ofDefinition)
-	if err == nil {
-		err = auth.From(ctx).May(auth.Edit, "")
-	}
+	n, err := admit(ctx, "name", r.GetName(), ofDefinition, auth.Edit)
 	if err != nil {
 		return nil, err
 	}

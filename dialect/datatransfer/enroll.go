@@ -36,10 +36,7 @@ func (a *API) UnenrollDataSources(ctx context.Context, r *pb.UnenrollDataSources
 }
 
 func (a *API) enroll(ctx context.Context, text string, ids []string, change func(left []string) []string) (*emptypb.Empty, error) {
-	n, err := parse("name", text, ofPlace)
-	if err == nil {
-		err = auth.From(ctx).May(auth.Edit, "")
-	}
+	n, err := admit(ctx, "name", text, ofPlace, auth.Edit)
 	if err != nil {
 		return nil, err
 	}

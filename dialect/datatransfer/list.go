@@ -36,11 +36,8 @@ type after struct {
 // ListTransferConfigs lists those of a place, the oldest first.
 // https://cloud.google.com/bigquery/docs/reference/datatransfer/rest/v1/projects.locations.transferConfigs/list
 func (a *API) ListTransferConfigs(ctx context.Context, r *pb.ListTransferConfigsRequest) (*pb.ListTransferConfigsResponse, error) {
-	n, err := parse("parent", r.GetParent(), ofPlace)
+	n, err := admit(ctx, "parent", r.GetParent(), ofPlace, auth.Read)
 	if err != nil {
-		return nil, err
-	}
-	if err := auth.From(ctx).Can(auth.Read); err != nil {
 		return nil, err
 	}
 	size, err := gapi.PageSize(r.GetPageSize(), most, most)

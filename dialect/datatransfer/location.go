@@ -13,10 +13,7 @@ import (
 // elsewhere among them.
 // https://cloud.google.com/bigquery/docs/reference/datatransfer/rest/v1/projects.locations/list
 func (a *API) ListLocations(ctx context.Context, r *pb.ListLocationsRequest) (*pb.ListLocationsResponse, error) {
-	n, err := parse("name", r.GetName(), ofPlace)
-	if err == nil {
-		err = auth.From(ctx).Can(auth.Read)
-	}
+	n, err := admit(ctx, "name", r.GetName(), ofPlace, auth.Read)
 	if err != nil {
 		return nil, err
 	}
@@ -34,10 +31,7 @@ func (a *API) ListLocations(ctx context.Context, r *pb.ListLocationsRequest) (*p
 // GetLocation answers one of them.
 // https://cloud.google.com/bigquery/docs/reference/datatransfer/rest/v1/projects.locations/get
 func (a *API) GetLocation(ctx context.Context, r *pb.GetLocationRequest) (*pb.Location, error) {
-	n, err := parse("name", r.GetName(), ofPlace)
-	if err == nil {
-		err = auth.From(ctx).Can(auth.Read)
-	}
+	n, err := admit(ctx, "name", r.GetName(), ofPlace, auth.Read)
 	if err != nil {
 		return nil, err
 	}

@@ -1,9 +1,11 @@
 package datatransfer
 
 import (
+	"context"
 	"strings"
 
 	"github.com/synclinehq/syncline"
+	"github.com/synclinehq/syncline/auth"
 	"github.com/synclinehq/syncline/dialect/internal/gapi"
 )
 
@@ -51,6 +53,18 @@ func parse(field, text, kind string) (n name, err error) {
 		n.location = defaultLocation
 	}
 	return n, err
+}
+
+// admit is parse for who may do this there: to what belongs to no config.
+func admit(ctx context.Context, field, text, kind string, do auth.Action) (name, error) {
+	n, err := parse(field, text, kind)
+	switch {
+	case err != nil:
+		return n, err
+	case do == auth.Read:
+		return n, auth.From(ctx).Can(do)
+	}
+	return n, auth.From(ctx).May(do, "")
 }
 
 // configName is the full name of a config.

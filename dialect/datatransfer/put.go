@@ -19,15 +19,12 @@ import (
 // CreateTransferConfig makes a pipeline.
 // https://cloud.google.com/bigquery/docs/reference/datatransfer/rest/v1/projects.locations.transferConfigs/create
 func (a *API) CreateTransferConfig(ctx context.Context, r *pb.CreateTransferConfigRequest) (*pb.TransferConfig, error) {
-	n, err := parse("parent", r.GetParent(), ofPlace)
+	n, err := admit(ctx, "parent", r.GetParent(), ofPlace, auth.Edit)
 	if err != nil {
 		return nil, err
 	}
 	if n.location == anywhere {
 		n.location = defaultLocation
-	}
-	if err := auth.From(ctx).May(auth.Edit, ""); err != nil {
-		return nil, err
 	}
 	if err := oneIdentity(r.GetServiceAccountName(), r.GetVersionInfo(), r.GetAuthorizationCode()); err != nil { //nolint:staticcheck // clients still send it
 		return nil, err

@@ -58,10 +58,7 @@ func (a *API) GetDataSource(ctx context.Context, r *pb.GetDataSourceRequest) (*p
 }
 
 func (a *API) dataSource(ctx context.Context, text string) (s dataSource, err error) {
-	n, err := parse("name", text, ofSource)
-	if err == nil {
-		err = auth.From(ctx).Can(auth.Read)
-	}
+	n, err := admit(ctx, "name", text, ofSource, auth.Read)
 	if err != nil {
 		return s, err
 	}
@@ -74,10 +71,7 @@ func (a *API) dataSource(ctx context.Context, text string) (s dataSource, err er
 // ListDataSources lists the sources of this build.
 // https://cloud.google.com/bigquery/docs/reference/datatransfer/rest/v1/projects.locations.dataSources/list
 func (a *API) ListDataSources(ctx context.Context, r *pb.ListDataSourcesRequest) (*pb.ListDataSourcesResponse, error) {
-	n, err := parse("parent", r.GetParent(), ofPlace)
-	if err == nil {
-		err = auth.From(ctx).Can(auth.Read)
-	}
+	n, err := admit(ctx, "parent", r.GetParent(), ofPlace, auth.Read)
 	if err != nil {
 		return nil, err
 	}
