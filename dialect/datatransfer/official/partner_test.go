@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -22,13 +23,14 @@ type partner struct {
 	t *testing.T
 }
 
-func (p partner) call(method, path string, body, into any) int {
+func (p partner) call(method, at string, body, into any) int {
 	p.t.Helper()
 	raw, err := json.Marshal(body)
 	ok(p.t, err)
-	r, err := http.NewRequestWithContext(p.t.Context(), method, p.s.url+"/v1/"+path, bytes.NewReader(raw))
+	r, err := http.NewRequestWithContext(p.t.Context(), method, p.s.url+path.Join("/v1", at), bytes.NewReader(raw))
 	ok(p.t, err)
 	r.Header.Set("Authorization", "Bearer "+p.s.key)
+	r.Header.Set("Content-Type", "application/json")
 	answer, err := http.DefaultClient.Do(r)
 	ok(p.t, err)
 	defer func() { _ = answer.Body.Close() }()
@@ -38,14 +40,14 @@ func (p partner) call(method, path string, body, into any) int {
 		ok(p.t, json.Unmarshal(text, into))
 	}
 	if answer.StatusCode >= http.StatusBadRequest {
-		p.t.Logf("%s %s: %d %s", method, path, answer.StatusCode, text)
+		p.t.Logf("%s %s: %d %s", method, at, answer.StatusCode, text)
 	}
 	return answer.StatusCode
 }
 
 func (p partner) must(method, path string, body any) {
 	p.t.Helper()
-	if status := p.call(method, path, body, nil); status != http.StatusOK {
+	if status := p.call(method, path, body, nil); status >= http.StatusMultipleChoices {
 		p.t.Fatalf("%s %s: %d", method, path, status)
 	}
 }
