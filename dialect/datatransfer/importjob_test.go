@@ -51,7 +51,7 @@ func TestJobsKeepToTheRoots(t *testing.T) {
 	}
 }
 
-// Records and lists are kept as JSON; a partition is appended to its table; a file without
+// Records and lists are kept as JSON; the fields of CSV are separated by commas; a partition is appended to its table; a file without
 // a header has numbered columns.
 func TestJobsFormats(t *testing.T) {
 	t.Parallel()
@@ -69,6 +69,7 @@ func TestJobsFormats(t *testing.T) {
 		}},
 	}))
 	d.ok(http.MethodPost, run+":startBigQueryJobs", jobs(bare, doc{"destinationTableId": "bare"}, doc{"format": "FORMAT_UNSPECIFIED", "csvOptions": doc{"skipLeadingRows": "0"}}))
+	d.ok(http.MethodPost, run+":startBigQueryJobs", jobs(d.csv("whole.csv", 3), doc{"destinationTableId": "whole"}, nil))
 	d.ok(http.MethodPost, run+":finishRun", doc{})
 	if got := d.works(id); got.Run.State != syncline.StateSucceeded {
 		t.Fatalf("the run is %s: %v", got.Run.State, got.Run.Error)
@@ -77,10 +78,11 @@ func TestJobsFormats(t *testing.T) {
 	must(t, err)
 	defer func() { must(t, db.Close()) }()
 	var number int
-	var sku, tag, last string
+	var sku, tag, last, whole string
 	must(t, db.QueryRowContext(t.Context(), `select id, json_extract("lines", '$[0].sku'), json_extract(tags, '$[0]') from nested`).Scan(&number, &sku, &tag))
 	must(t, db.QueryRowContext(t.Context(), `select max(column_2) from bare`).Scan(&last))
-	if number != 7 || sku != "a" || tag != "x" || last != "b" || d.count("ds1", "bare") != 2 {
-		t.Errorf("loaded: %d %q %q, %q", number, sku, tag, last)
+	must(t, db.QueryRowContext(t.Context(), `select max("id;word") from whole`).Scan(&whole))
+	if whole != "2;w2" || number != 7 || sku != "a" || tag != "x" || last != "b" || d.count("ds1", "bare") != 2 {
+		t.Errorf("loaded: %d %q %q, %q, %q", number, sku, tag, last, whole)
 	}
 }

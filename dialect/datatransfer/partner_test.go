@@ -14,6 +14,7 @@ import (
 	"github.com/synclinehq/syncline"
 	"github.com/synclinehq/syncline/auth"
 	"github.com/synclinehq/syncline/builtin"
+	"github.com/synclinehq/syncline/catalog"
 	pb "github.com/synclinehq/syncline/dialect/datatransfer/datatransferpb"
 	"github.com/synclinehq/syncline/engine"
 	"github.com/synclinehq/syncline/ledger"
@@ -117,6 +118,12 @@ func TestPartnerReportsItsOwn(t *testing.T) {
 	name := "/v1/" + d.ok(http.MethodPost, parent+"/transferConfigs", d.orders(nil))["name"].(string)
 	own := d.ok(http.MethodPost, name+":startManualRuns", doc{"requestedRunTime": "2026-03-04T10:17:42Z"})["runs"].([]any)[0].(doc)
 	d.refused(http.MethodPatch, "/v1/"+own["name"].(string)+"?updateMask=state", doc{"state": "FAILED"}, http.StatusBadRequest, "FAILED_PRECONDITION")
+	p, _, err := d.catalog.Put(t.Context(), "other", syncline.Definition{Owner: syncline.OwnerExternal}, catalog.PutOptions{})
+	must(t, err)
+	other, _, err := d.ledger.Start(t.Context(), ledger.Order{PipelineID: p.ID, Origin: syncline.OriginManual})
+	must(t, err)
+	elsewhere := "/v1/projects/syncline/locations/us/transferConfigs/syncline-" + p.ID + "/runs/" + other.ID
+	d.refused(http.MethodPatch, elsewhere+"?updateMask=state", doc{"state": "RUNNING"}, http.StatusBadRequest, "FAILED_PRECONDITION")
 	d.refused(http.MethodPatch, name+"/runs/none?updateMask=state", doc{"state": "FAILED"}, http.StatusNotFound, "NOT_FOUND")
 }
 
@@ -129,8 +136,15 @@ func TestPartnerLogs(t *testing.T) {
 	d.ok(http.MethodPost, run+":logMessages", doc{"transferMessages": []doc{
 		{"messageText": "a", "messageTime": "2026-03-04T10:00:00Z"}, {"severity": "DEBUG", "messageText": "hidden"}, {"severity": "ERROR"}, {"severity": "ERROR"},
 	}})
+	before := d.seen(id)
 	d.ok(http.MethodPost, run+":logMessages", doc{})
+	if !d.seen(id).Equal(before) {
+		t.Error("no message at all is a sign of life")
+	}
 	d.ok(http.MethodPost, run+":logMessages", doc{"transferMessages": []doc{{"severity": "DEBUG"}}})
+	if !d.seen(id).After(before) {
+		t.Error("a message for debugging is no sign of life")
+	}
 	kept, err := d.ledger.Messages(t.Context(), id, 0, 100)
 	must(t, err)
 	var said []string
@@ -145,6 +159,17 @@ func TestPartnerLogs(t *testing.T) {
 	}
 	d.invalid(run+":logMessages", doc{"transferMessages": []doc{{}, {"severity": 9}}}, "transfer_messages[1].severity")
 	d.invalid(run+":logMessages", doc{"transferMessages": []doc{{"messageText": strings.Repeat("x", mostText+1)}}}, "transfer_messages[0].message_text")
+}
+
+// seen is when the partner last gave a sign of life.
+func (d *desk) seen(id string) time.Time {
+	d.Helper()
+	got, err := d.ledger.Run(d.Context(), id)
+	must(d, err)
+	if len(got.Leases) != 1 {
+		d.Fatalf("%d leases", len(got.Leases))
+	}
+	return got.Leases[0].SeenAt
 }
 
 func (d *desk) invalid(path string, body doc, field string) {
