@@ -2,7 +2,12 @@ package datatransfer
 
 import (
 	"net/http"
+	"path"
 	"testing"
+	"time"
+
+	"github.com/synclinehq/syncline"
+	"github.com/synclinehq/syncline/ledger"
 )
 
 // crm is a data source whose runs a partner does.
@@ -61,6 +66,13 @@ func TestDefinition(t *testing.T) {
 	if got["nextRunTime"] != "2026-03-05T03:00:00Z" || got["params"].(doc)["limit"] != "0" {
 		t.Errorf("config %v", got)
 	}
+	p, err := d.catalog.Named(t.Context(), Name, path.Base(got["name"].(string)))
+	must(t, err)
+	slot := time.Date(2026, 3, 4, 3, 0, 0, 0, time.UTC)
+	r, _, err := d.ledger.Start(t.Context(), ledger.Order{PipelineID: p.ID, Origin: syncline.OriginSchedule, DataTime: slot})
+	must(t, err)
+	want := doc{"scheduleTime": "2026-03-04T03:00:00Z", "runTime": "2026-03-03T03:00:00Z", "schedule": "every day 03:00", "state": "PENDING"}
+	same(t, "a run of the schedule", pick(d.ok(http.MethodGet, "/v1/"+got["name"].(string)+"/runs/"+r.ID, nil), want), want)
 	d.refused(http.MethodPatch, "/v1/"+got["name"].(string)+"?updateMask=params.region", doc{"params": doc{"region": "us"}}, http.StatusBadRequest, "INVALID_ARGUMENT")
 	d.refused(http.MethodDelete, name, nil, http.StatusBadRequest, "FAILED_PRECONDITION")
 	d.ok(http.MethodPatch, name+"?updateMask=disabled", doc{"disabled": true})

@@ -76,7 +76,11 @@ func drawRun(c *config, r *syncline.Run) *pb.TransferRun {
 		ScheduleTime: instant(r.Due), RunTime: instant(r.Due.Add(c.offset)), UpdateTime: instant(r.StateAt), EndTime: instant(r.EndedAt),
 	}
 	doc.Destination = &pb.TransferRun_DestinationDatasetId{DestinationDatasetId: c.doc.GetDestinationDatasetId()}
-	if !r.DataTime.IsZero() {
+	switch {
+	case r.DataTime.IsZero():
+	case r.Origin == syncline.OriginSchedule: // what it is for is its slot
+		doc.ScheduleTime, doc.RunTime = instant(r.DataTime), instant(r.DataTime.Add(c.offset))
+	default:
 		doc.RunTime = instant(r.DataTime)
 	}
 	if doc.State != pb.TransferState_PENDING {
@@ -90,13 +94,10 @@ func drawRun(c *config, r *syncline.Run) *pb.TransferRun {
 
 // text is the schedule in words.
 func (c *config) text() string {
-	if based := c.doc.GetScheduleOptionsV2().GetTimeBasedSchedule(); based != nil && based.GetSchedule() != "" {
-		return based.GetSchedule()
+	for _, s := range c.p.Definition.Schedules {
+		return scheduleText(s)
 	}
-	if text := c.doc.GetSchedule(); text != "" {
-		return text
-	}
-	return defaultSchedule
+	return c.doc.GetSchedule()
 }
 
 func instant(t time.Time) *timestamppb.Timestamp {
