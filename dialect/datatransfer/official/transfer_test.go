@@ -124,10 +124,12 @@ func TestTransfer(t *testing.T) {
 	if daily.GetSchedule() != "every day 00:00" || daily.GetDisplayName() != "orders" {
 		t.Errorf("updated: %v", daily)
 	}
-	started, err := c.StartManualTransferRuns(t.Context(), &pb.StartManualTransferRunsRequest{Parent: config.GetName(),
+	started, err := c.StartManualTransferRuns(t.Context(), &pb.StartManualTransferRunsRequest{
+		Parent: config.GetName(),
 		Time: &pb.StartManualTransferRunsRequest_RequestedTimeRange{RequestedTimeRange: &pb.StartManualTransferRunsRequest_TimeRange{
 			StartTime: timestamppb.New(today.AddDate(0, 0, -3)), EndTime: timestamppb.New(today),
-		}}})
+		}},
+	})
 	ok(t, err)
 	if len(started.GetRuns()) != 3 {
 		t.Fatalf("%d runs were started", len(started.GetRuns()))
