@@ -47,7 +47,7 @@ func TestNativeConnector(t *testing.T) {
 	asked := time.Now()
 	c.ask(http.StatusOK, http.MethodPut, "/_connector/_sync_job/"+job.ID+"/_cancel", nil, nil)
 	c.untilJob("canceled", func(j jobDoc) bool { return j.ID == job.ID && j.Status == "canceled" })
-	if took := time.Since(asked); took > beat+time.Second {
+	if took := time.Since(asked); took > 2*beat { // a beat, and what a busy machine adds to it
 		t.Errorf("the job was canceled %s after it was asked for: a beat is %s", took, beat)
 	} else {
 		t.Logf("canceled %s after it was asked for", took.Round(time.Millisecond))
