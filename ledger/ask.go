@@ -11,7 +11,7 @@ import (
 // Canceling a canceled run is no error.
 func (l *Ledger) Cancel(ctx context.Context, id, reason string) (syncline.Run, error) {
 	r, err := l.ask(ctx, id, evRequestCancel, nil, reason)
-	if err != nil {
+	if err != nil || r.Owner != syncline.OwnerExternal { // no other has children
 		return r, err
 	}
 	if _, err := l.reap(ctx); err != nil {

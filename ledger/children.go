@@ -39,19 +39,9 @@ func (l *Ledger) StartChildren(ctx context.Context, id string, o Outside, beside
 }
 
 func (l *Ledger) startChildren(tx syncline.Tx, r *syncline.Run, o Outside, beside int, cs []Child) ([]syncline.Run, error) {
-	now, err := tx.Now()
+	m := move{event: evChild, reason: fmt.Sprintf("%d loads", len(cs))}
+	next, err := told(tx, r, o, &m)
 	if err != nil {
-		return nil, err
-	}
-	m := move{event: evChild, now: now, issue: now.UnixMicro(), reason: fmt.Sprintf("%d loads", len(cs))}
-	next, err := transition(*r, m)
-	if err != nil {
-		return nil, err
-	}
-	if err := heard(tx, r, o, now); err != nil {
-		return nil, err
-	}
-	if err := edit(&next, o, now); err != nil {
 		return nil, err
 	}
 	if err := l.put(tx, *r, &next, m); err != nil {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"slices"
 
 	"github.com/synclinehq/syncline"
 )
@@ -23,20 +24,9 @@ func (l *Ledger) FinishOutside(ctx context.Context, id string, o Outside) (out s
 }
 
 func (l *Ledger) finishOutside(tx syncline.Tx, r *syncline.Run, o Outside) (syncline.Run, error) {
-	before := *r
-	now, err := tx.Now()
+	before, m := *r, move{event: evFinish}
+	next, err := told(tx, r, o, &m)
 	if err != nil {
-		return before, err
-	}
-	m := move{event: evFinish, now: now, issue: now.UnixMicro()}
-	next, err := transition(before, m)
-	if err != nil {
-		return before, err
-	}
-	if err := heard(tx, r, o, now); err != nil {
-		return before, err
-	}
-	if err := edit(&next, o, now); err != nil {
 		return before, err
 	}
 	if _, err := count(tx, &next, o.Counts); err != nil {
@@ -53,6 +43,22 @@ func (l *Ledger) finishOutside(tx syncline.Tx, r *syncline.Run, o Outside) (sync
 		return l.endFinished(tx, next)
 	}
 	return next, tx.DeleteLease(r.ID, "") // nobody's silence counts any more
+}
+
+// told is a run after what its outside source says, which is a sign of life; m says what
+// that is.
+func told(tx syncline.Tx, r *syncline.Run, o Outside, m *move) (next syncline.Run, err error) {
+	if m.now, err = tx.Now(); err != nil {
+		return *r, err
+	}
+	m.issue = m.now.UnixMicro()
+	if next, err = transition(*r, *m); err != nil {
+		return next, err
+	}
+	if err := heard(tx, r, o, m.now); err != nil {
+		return next, err
+	}
+	return next, edit(&next, o, m.now)
 }
 
 // endFinished ends a run whose source is done and whose children have ended, by what they
@@ -109,8 +115,7 @@ func (l *Ledger) LogOutside(ctx context.Context, id string, o Outside, ms []sync
 		if err := edit(&next, o, now); err != nil {
 			return err
 		}
-		said := append([]syncline.Message(nil), ms...)
-		return appendMessages(tx, &next, said)
+		return appendMessages(tx, &next, slices.Clone(ms))
 	})
 }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/synclinehq/syncline"
 )
 
-// maxOrders bounds how many runs one transaction makes.
-const maxOrders = 1000
+// MaxOrders is how many runs are started at once.
+const MaxOrders = 1000
 
 // StartAll writes a run for each order, all of them or none, and answers them in the order
 // given. They queue, whatever the pipeline's overlap policy: who asks for several wants
@@ -17,9 +17,9 @@ const maxOrders = 1000
 // ordered first; a Due that has passed is now. An order whose dedupe key is known is answered
 // with the run of the first call.
 func (l *Ledger) StartAll(ctx context.Context, orders []Order) (runs []syncline.Run, err error) {
-	if len(orders) > maxOrders {
+	if len(orders) > MaxOrders {
 		return nil, syncline.Errorf(syncline.InvalidArgument, "%d runs are more than can be started at once", len(orders)).
-			Try("at most %d: take a shorter range, or longer intervals", maxOrders)
+			Try("at most %d: take a shorter range, or longer intervals", MaxOrders)
 	}
 	err = l.update(ctx, func(tx syncline.Tx) error {
 		runs, err = l.startAll(tx, orders)

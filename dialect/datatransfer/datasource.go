@@ -31,7 +31,7 @@ func (a *API) source(ctx context.Context, p place, id string) (dataSource, error
 		return dataSource{}, notFound()
 	}
 	doc := d.GetDataSource()
-	doc.Name = p.parent() + "/dataSources/" + id
+	doc.Name = sourceName(p, id)
 	return dataSource{DataSource: doc, offset: d.GetRunTimeOffset().AsDuration()}, nil
 }
 

@@ -174,10 +174,7 @@ func (a *API) UpdateDataSourceDefinition(ctx context.Context, r *pb.UpdateDataSo
 	if err != nil {
 		return nil, err
 	}
-	paths, err := gapi.Paths(r.GetUpdateMask(), given.ProtoReflect().Descriptor())
-	if err == nil && len(paths) == 0 {
-		err = syncline.Invalid("update_mask", "an update needs a mask that names what it changes")
-	}
+	paths, err := changes(r.GetUpdateMask())
 	if err != nil {
 		return nil, err
 	}

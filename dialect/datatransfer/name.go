@@ -67,6 +67,9 @@ func admit(ctx context.Context, field, text, kind string, do auth.Action) (name,
 	return n, auth.From(ctx).May(do, "")
 }
 
+// sourceName is the full name of a data source.
+func sourceName(p place, id string) string { return p.parent() + "/dataSources/" + id }
+
 // configName is the full name of a config.
 func configName(p place, id string) string { return p.parent() + "/transferConfigs/" + id }
 

@@ -116,7 +116,7 @@ func reportOf(given *pb.TransferRun, mask *fieldmaskpb.FieldMask) (said report, 
 		return said, syncline.Invalid("update_mask", "an update needs a mask that names what it changes").Try("name state, error_status or both")
 	}
 	for _, path := range mask.GetPaths() {
-		member, _, _ := strings.Cut(strings.TrimPrefix(snake(path), "transfer_run."), ".")
+		member, _, _ := strings.Cut(path, ".")
 		if member == "state" || member == "*" {
 			if said.state = given.GetState(); saidStates[said.state] == "" {
 				return said, syncline.Invalid("transfer_run.state", "%s is no state that a run can be in", said.state)

@@ -2,6 +2,7 @@ package datatransfer
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -34,7 +35,7 @@ func (a *API) UpdateTransferConfig(ctx context.Context, r *pb.UpdateTransferConf
 	if err != nil {
 		return nil, err
 	}
-	paths, err := changes(r.GetUpdateMask(), given)
+	paths, err := changes(r.GetUpdateMask())
 	if err != nil {
 		return nil, err
 	}
@@ -65,17 +66,11 @@ func (a *API) UpdateTransferConfig(ctx context.Context, r *pb.UpdateTransferConf
 }
 
 // changes are the paths of a mask that name members of a config.
-func changes(mask *fieldmaskpb.FieldMask, given *pb.TransferConfig) ([]string, error) {
+func changes(mask *fieldmaskpb.FieldMask) ([]string, error) {
 	if len(mask.GetPaths()) == 0 {
 		return nil, syncline.Invalid("update_mask", "an update needs a mask that names what it changes")
 	}
-	members := &fieldmaskpb.FieldMask{}
-	for _, path := range mask.GetPaths() {
-		if !beside[snake(path)] {
-			members.Paths = append(members.Paths, path)
-		}
-	}
-	return gapi.Paths(members, given.ProtoReflect().Descriptor())
+	return slices.DeleteFunc(slices.Clone(mask.GetPaths()), func(path string) bool { return beside[path] }), nil
 }
 
 // apply copies what the paths name. timed reports whether when it runs was among it.
@@ -124,7 +119,7 @@ func everything() (paths []string) {
 // copyParam copies one parameter; a client may have written its id in camel case.
 func copyParam(doc, given *pb.TransferConfig, id string, s dataSource) {
 	if s.parameter(id) == nil {
-		id = snake(id)
+		id = gapi.Snake(id)
 	}
 	if doc.Params == nil {
 		doc.Params = &structpb.Struct{Fields: map[string]*structpb.Value{}}
@@ -134,19 +129,6 @@ func copyParam(doc, given *pb.TransferConfig, id string, s dataSource) {
 		return
 	}
 	delete(doc.Params.Fields, id)
-}
-
-// snake is a name in camel case as parameters are named.
-func snake(text string) string {
-	var b strings.Builder
-	for _, c := range text {
-		if c >= 'A' && c <= 'Z' {
-			b.WriteByte('_')
-			c += 'a' - 'A'
-		}
-		b.WriteRune(c)
-	}
-	return b.String()
 }
 
 // copyPath copies one member; one that is not given is cleared.

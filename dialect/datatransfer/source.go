@@ -29,7 +29,7 @@ var parameterTypes = map[spec.Type]pb.DataSourceParameter_Type{
 // https://cloud.google.com/bigquery/docs/reference/datatransfer/rest/v1/projects.locations.dataSources#DataSource
 func (k kind) drawSource(p place) *pb.DataSource {
 	doc := &pb.DataSource{
-		Name: p.parent() + "/dataSources/" + k.Kind, DataSourceId: k.Kind, DisplayName: k.Kind, Description: k.Summary,
+		Name: sourceName(p, k.Kind), DataSourceId: k.Kind, DisplayName: k.Kind, Description: k.Summary,
 		TransferType: pb.TransferType_BATCH, SupportsCustomSchedule: true, SupportsMultipleTransfers: true, //nolint:staticcheck // clients still read it
 		DefaultSchedule: defaultSchedule, MinimumScheduleInterval: durationpb.New(shortest),
 	}
@@ -111,7 +111,7 @@ func (a *API) sources(ctx context.Context, p place) (all []*pb.DataSource, err e
 	}
 	for _, d := range partners {
 		if s := d.GetDataSource(); !d.GetDisabled() {
-			s.Name = p.parent() + "/dataSources/" + s.GetDataSourceId()
+			s.Name = sourceName(p, s.GetDataSourceId())
 			all = append(all, s)
 		}
 	}

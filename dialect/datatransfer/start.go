@@ -18,8 +18,6 @@ const (
 	ahead = 10 * time.Minute
 	// apart is how long after each other the runs of a range fall due.
 	apart = 15 * time.Second
-	// mostRuns is how many runs one call starts.
-	mostRuns = 1000
 )
 
 // StartManualTransferRuns starts a run for a moment, or one for each slot of a range.
@@ -111,14 +109,14 @@ func (a *API) slots(c *config, from, to time.Time) ([]time.Time, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := schedule.Over(s, from, to, mostRuns+1)
+	all, err := schedule.Over(s, from, to, ledger.MaxOrders+1)
 	switch {
 	case err != nil:
 		return nil, err
 	case len(all) == 0:
 		return nil, syncline.Invalid("requested_time_range", "no slot of the schedule %q lies in the range", s.Cron)
-	case len(all) > mostRuns:
-		return nil, syncline.Invalid("requested_time_range", "the range has more than %d slots", mostRuns).Try("ask for a shorter range")
+	case len(all) > ledger.MaxOrders:
+		return nil, syncline.Invalid("requested_time_range", "the range has more than %d slots", ledger.MaxOrders).Try("ask for a shorter range")
 	}
 	slices.Reverse(all)
 	return all, nil

@@ -11,9 +11,6 @@ import (
 	"github.com/synclinehq/syncline/ledger"
 )
 
-// mostSlots is how many runs a window may be cut into: as many as are started at once.
-const mostSlots = 1000
-
 // backfill starts a run for a window, or one for each slot of it, all or none.
 func (a *API) backfill(ctx context.Context, p *syncline.Pipeline, o client.Order) (client.Started, error) {
 	if o.Adopt {
@@ -64,8 +61,8 @@ func slots(o client.Order) ([]syncline.Window, error) {
 	if err != nil || every < time.Second {
 		return nil, syncline.Invalid("every", "every %q is no length of time", o.Every).Try("write it as 24h, 1h or 15m; a second at least")
 	}
-	if n := (o.Window.To.Sub(o.Window.From)-1)/every + 1; n > mostSlots {
-		return nil, syncline.Invalid("every", "the window has %d times %s; at most %d runs are started at once", n, o.Every, mostSlots).
+	if n := (o.Window.To.Sub(o.Window.From)-1)/every + 1; n > ledger.MaxOrders {
+		return nil, syncline.Invalid("every", "the window has %d times %s; at most %d runs are started at once", n, o.Every, ledger.MaxOrders).
 			Try("take a shorter window, or a longer time")
 	}
 	var all []syncline.Window

@@ -62,7 +62,7 @@ func draw(e *syncline.Error) *failure {
 	f := &failure{word: words[e.Code]}
 	f.rpc = &spb.Status{Code: int32(f.number), Message: sentence(e)}
 	if e.Reason != "" {
-		f.detail(&errdetails.ErrorInfo{Reason: strings.ToUpper(snake(e.Reason)), Domain: domain})
+		f.detail(&errdetails.ErrorInfo{Reason: strings.ToUpper(Snake(e.Reason)), Domain: domain})
 	}
 	switch e.Code {
 	case syncline.InvalidArgument:

@@ -43,7 +43,7 @@ func cleanPath(p string, of protoreflect.MessageDescriptor) (string, bool) {
 		return clean, true
 	}
 	name, rest, _ := strings.Cut(p, ".")
-	if snake(name) != snake(string(of.Name())) {
+	if Snake(name) != Snake(string(of.Name())) {
 		return "", false
 	}
 	return walk(rest, of)
@@ -75,9 +75,9 @@ func walk(p string, d protoreflect.MessageDescriptor) (string, bool) {
 	return clean + "." + inside, ok
 }
 
-// snake is a name in lower case with underscores: displayName and DisplayName are
+// Snake is a name in lower case with underscores: displayName and DisplayName are
 // display_name.
-func snake(name string) string {
+func Snake(name string) string {
 	var b strings.Builder
 	for i, c := range []byte(name) {
 		if 'A' <= c && c <= 'Z' {
